@@ -1,0 +1,1 @@
+"""everfold: production-grade event sourcing for Python."""

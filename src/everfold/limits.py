@@ -1,0 +1,74 @@
+"""Every bound in one place, each with its reason. A store takes its own `Limits`; constants are the library's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .errors import ConfigurationError
+
+__all__ = ["Limits"]
+
+STREAM_NAME_CHARACTERS_MAX = 255
+"""Four bytes a character at most, so a name and its tenant stay well inside a PostgreSQL index entry (2,704 bytes)."""
+
+TENANT_CHARACTERS_MAX = 100
+TYPE_NAME_CHARACTERS_MAX = 100
+TAG_CHARACTERS_MAX = 255
+TAGS_PER_EVENT_MAX = 32
+"""Each tag is an index entry and, while the append is open, a lock."""
+
+QUERY_ITEMS_MAX = 100
+"""More alternatives than this make one statement slower than several reads."""
+
+PAGE_EVENTS = 1000
+"""Rows a read fetches at once; 500–1,000 measured best (reference: storage experiments, section A)."""
+
+PAGE_EVENTS_FIRST = 200
+"""The first page of a stream read: most streams are short, and a short page answers sooner."""
+
+SCAN_POSITIONS = 50_000
+"""Positions that a filtered read looks at in one statement, so that a rare type never means one endless statement."""
+
+GROUP_COMMIT_UNITS_MAX = 256
+"""Units in one group commit: past this the transaction only gets longer, not cheaper a unit."""
+
+GROUP_COMMIT_BYTES_MAX = 8 * 1024 * 1024
+
+NAME_CACHE_ENTRIES = 100_000
+"""Stream names kept by id: about 15 MB."""
+
+TAG_LOCKS_MAX = 256
+"""Distinct tags locked one by one in a transaction; above it one table lock stands for all (PostgreSQL's lock table is small)."""
+
+POLL_SECONDS_MIN = 0.003
+POLL_SECONDS_MAX = 0.050
+"""Polling is the truth of a subscription; it backs off between these two while nothing comes."""
+
+NOTIFY_SECONDS_MIN = 0.010
+"""A process sends at most one wake-up in this time; one per append costs two thirds of the throughput."""
+
+DECIDE_ATTEMPTS_MAX = 10
+"""Decisions on a conflict before the conflict is the caller's to handle."""
+
+SNAPSHOT_BYTES_MAX = 16 * 1024 * 1024
+
+STREAM_LIST_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one store accepts. Bytes are of the encoded form. `EventStore.open(..., limits=Limits(...))`."""
+
+    event_bytes: int = 1024 * 1024
+    """One event's payload. Larger things belong in a blob store, with their address and digest in the event."""
+
+    metadata_bytes: int = 64 * 1024
+    append_events: int = 10_000
+    """Events of one append or unit: it is one transaction, and holds readers of later events until it commits."""
+
+    append_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        bad = [f.name for f in fields(self) if getattr(self, f.name) < 1]
+        if bad:
+            raise ConfigurationError(f"limits must be at least 1: {', '.join(bad)}")

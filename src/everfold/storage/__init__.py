@@ -1,0 +1,1 @@
+"""The storage port, and the backends behind it. `commit(unit)` is the one write door."""
