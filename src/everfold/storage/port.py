@@ -65,7 +65,7 @@ class Storage(UnitTarget, Protocol):
         """Up to `limit` events with after < position < before that match, in the order of positions.
 
         Nothing above the horizon is given, so a lower position can never appear later; `beyond_horizon` gives
-        those events too, for a decision that names them in its condition (`Page.position` is then the horizon).
+        those events too, for a decision that names them in its condition (`Page.horizon` then says which they are).
         """
         ...
 

@@ -7,6 +7,7 @@ after the expected version. A unit is a repetition when each of its appends that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -39,7 +40,7 @@ def refuse_reused_ids(unit: Unit, stored: Mapping[bytes, StoredPlace]) -> None:
     ids = ids_of(unit)
     reused = [i for i in ids if i in stored]
     if not reused and len(set(ids)) < len(ids):
-        reused = [i for n, i in enumerate(ids) if i in ids[:n]]
+        reused = [i for i, times in Counter(ids).items() if times > 1]
     if reused:
         raise EventIdReusedError([UUID(bytes=bytes(i)) for i in reused])
 

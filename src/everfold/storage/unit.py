@@ -115,7 +115,8 @@ class Page:
     `names` maps a row's stream key to its name (None: the key is the name). `epoch_microseconds` is added to a
     row's recorded_at to count from 1970. For a read of the whole log, `position` is where the next page begins
     (pass it as `after`, or as `before` when reading backwards); `more` says that the next page may hold rows now;
-    `blocked` that events stand above the horizon, behind an append that is still open. For a read of a stream,
+    `blocked` that events stand above the horizon, behind an append that is still open. A read beyond the horizon
+    gives in `horizon` the one it took before it read (else 0), and its `position` is no checkpoint. For a read of a stream,
     `version` is the stream's version (0: empty), whatever rows are in the page.
     """
 
@@ -123,6 +124,7 @@ class Page:
     position: int = 0
     more: bool = False
     blocked: bool = False
+    horizon: int = 0
     version: int = 0
     names: Mapping[Any, str] | None = None
     epoch_microseconds: int = 0
