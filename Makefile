@@ -60,17 +60,17 @@ $(RUN):
 # The demo needs what a user installs, and any pip can do that.
 $(VENV)/.ready-demo: pyproject.toml | $(RUN)
 	@echo "Setting up $(VENV) (once, some seconds) ..."
-	@$(RUN) -m pip install --quiet --editable '.[cli]'
+	@$(RUN) -m pip install --quiet --quiet --editable '.[cli]'
 	@touch $@
 
 # Dependency groups need pip 25.1; the one that came with Python is often older.
 $(VENV)/.ready-dev: pyproject.toml | $(RUN)
 	@echo "Setting up $(VENV) for development (once, a minute or two) ..."
-	@$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(RUN) -m pip install --quiet --editable . --group dev
+	@$(RUN) -m pip install --quiet --quiet --upgrade 'pip>=25.1'
+	@$(RUN) -m pip install --quiet --quiet --editable . --group dev
 	@touch $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev
 	@echo "Adding the peers that are measured beside everfold ..."
-	@$(RUN) -m pip install --quiet --editable . --group bench
+	@$(RUN) -m pip install --quiet --quiet --editable . --group bench
 	@touch $@

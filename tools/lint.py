@@ -41,7 +41,7 @@ def checks() -> list[Check]:
         Check("types (pyright)", [tool("pyright"), "--pythonpath", sys.executable]),
         Check("style", [tool("ruff"), "check", "--output-format=concise", "."]),
         Check("format", [tool("ruff"), "format", "--check", "--output-format=concise", "."]),
-        Check("layers", [tool("lint-imports"), "--no-cache"]),
+        Check("layers", [tool("lint-imports"), "--no-cache", "--no-logo"]),
         Check("twins", [sys.executable, "tools/unasync.py", "--check"]),
     ]
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TREES = ("src", "tests", "bench")
 BY_HAND = {
     "src/everfold/runtime/concurrency_async.py",
+    "src/everfold/runtime/opening_async.py",
     "src/everfold/storage/memory/store_async.py",
     "src/everfold/storage/sqlite/store_async.py",
 }

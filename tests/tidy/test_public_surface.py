@@ -1,0 +1,142 @@
+"""What users can name: pinned here, sorted, documented, typed; and what importing it costs them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import everfold
+from everfold import errors
+
+PUBLIC = [
+    "ANY",
+    "NO_STREAM",
+    "STREAM_EXISTS",
+    "Aggregate",
+    "AppendCondition",
+    "AppendConditionFailedError",
+    "AsyncEventStore",
+    "CaughtUp",
+    "CodecError",
+    "CommitUnknownError",
+    "ConfigurationError",
+    "ConflictError",
+    "Decider",
+    "EventIdReusedError",
+    "EventStore",
+    "EverfoldError",
+    "Expected",
+    "InvalidNameError",
+    "LimitExceededError",
+    "Limits",
+    "Module",
+    "NewEvent",
+    "Query",
+    "RecordedEvent",
+    "SchemaError",
+    "Snapshots",
+    "StateCache",
+    "StorageError",
+    "StorageUnavailableError",
+    "StoreClosedError",
+    "StreamArchivedError",
+    "StreamClosedError",
+    "StreamState",
+    "StreamTombstonedError",
+    "UndecodableEventError",
+    "UnencodableEventError",
+    "UnknownEventTypeError",
+    "UpcastError",
+    "WrongExpectedVersionError",
+    "applies",
+    "context",
+    "decides",
+]
+
+OPTIONAL = ("psycopg", "psycopg_pool", "sqlite3", "click", "rich", "attr", "attrs", "pydantic", "opentelemetry")
+
+
+@pytest.fixture(scope="module")
+def definitions(library) -> dict[str, ast.AST]:
+    """Where each public class and function is written."""
+    trees = {source.module: source.tree for source in library}
+    homes = {name: trees.get(getattr(getattr(everfold, name), "__module__", "")) for name in everfold.__all__}
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {
+        name: node
+        for name, home in homes.items()
+        for node in (home.body if home else ())
+        if isinstance(node, kinds) and node.name == name
+    }
+
+
+def test_the_public_names_are_these():
+    assert everfold.__all__ == PUBLIC
+
+
+def test_the_public_names_are_sorted_constants_then_classes_then_functions():
+    assert everfold.__all__ == sorted(everfold.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name))
+
+
+def test_every_error_can_be_caught_by_its_public_name():
+    assert [name for name in errors.__all__ if getattr(everfold, name, None) is not getattr(errors, name)] == []
+
+
+def test_every_error_of_the_module_is_listed():
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert defined == set(errors.__all__)
+
+
+def test_every_module_says_what_it_owns(library, refuse):
+    refuse(source.name for source in library if not ast.get_docstring(source.tree))
+
+
+def test_every_public_class_and_function_states_its_contract(definitions, refuse):
+    missing = [name for name, node in definitions.items() if not ast.get_docstring(node)]
+    refuse(missing + [f"{name}.{method.name}" for name, method in public_methods(definitions) if undocumented(method)])
+
+
+def test_every_public_class_and_function_is_found_where_it_is_written(definitions):
+    named = {name for name in everfold.__all__ if isinstance(getattr(everfold, name), type)}
+    assert named - definitions.keys() == set()
+
+
+def test_a_public_signature_says_more_than_any(definitions, refuse):
+    functions = [(name, node) for name, node in definitions.items() if not isinstance(node, ast.ClassDef)]
+    methods = [(f"{name}.{method.name}", method) for name, method in public_methods(definitions)]
+    refuse((found for name, node in functions + methods for found in anys(name, node)), "any_in_public_signatures")
+
+
+def public_methods(definitions) -> Iterator[tuple]:
+    for name, node in definitions.items():
+        for method in node.body if isinstance(node, ast.ClassDef) else []:
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and is_public(method.name):
+                yield name, method
+
+
+def is_public(name: str) -> bool:
+    return not name.startswith("_") or name in ("__init__", "__call__")
+
+
+def undocumented(method) -> bool:
+    """A constructor's contract is its class's."""
+    return method.name != "__init__" and not ast.get_docstring(method)
+
+
+def anys(name, function) -> Iterator[str]:
+    arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+    arguments += [a for a in (function.args.vararg, function.args.kwarg) if a]
+    for place, annotation in [(a.arg, a.annotation) for a in arguments] + [("return", function.returns)]:
+        parts = ast.walk(annotation) if annotation else ()
+        if any("Any" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in parts):
+            yield f"{name}.{place}: {ast.unparse(annotation)}"
+
+
+def test_importing_everfold_loads_no_driver_and_no_extra():
+    script = f"import sys, everfold; print(*[name for name in {OPTIONAL!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
