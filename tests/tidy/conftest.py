@@ -10,6 +10,7 @@ import ast
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
 class Refuse:
     """`refuse(found)` fails the test with every finding; `refuse(found, rule)` leaves out what `rule` grants.
 
-    A finding is "key" or "key: explanation"; a granted key may end in `*`. One that covers nothing fails as well.
+    A finding is "key" or "key: explanation"; `*` in a granted key stands for any text. One that covers nothing fails
+    as well.
     """
 
     def __init__(self, granted: dict[str, dict[str, str]]) -> None:
@@ -93,7 +95,7 @@ class Refuse:
 
 
 def _covers(key: str, finding: str) -> bool:
-    return finding.startswith(key[:-1]) if key.endswith("*") else finding == key
+    return fnmatchcase(finding, key)
 
 
 def sources_in(*trees: str) -> list[Source]:
