@@ -1,0 +1,1 @@
+"""SQLite: an embedded store in one file, shared by the processes of one machine."""

@@ -1,0 +1,38 @@
+"""Waiting for the write lock, which SQLite gives to one connection at a time and to nobody in turn.
+
+SQLite's own busy handler backs off to 100 ms, so a process that asks often starves one that waits. Here the pauses
+stay short, and a writer that had to wait lets go for a moment after it wrote.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+
+from ...runtime.concurrency import sleep
+from .errors import is_busy
+
+__all__ = ["until_free"]
+
+_PAUSE_SECONDS_MIN = 0.0001
+_PAUSE_SECONDS_MAX = 0.002
+
+
+def until_free(action: Callable[[], object], timeout_seconds: float) -> bool:
+    """Do `action` as soon as no other connection holds the lock; True when it had to wait.
+
+    Raises the driver's busy error after the timeout. `action` must leave nothing behind when it is refused.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    pause = 0.0
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+        else:
+            return pause > 0
+        pause = min(max(pause * 2, _PAUSE_SECONDS_MIN), _PAUSE_SECONDS_MAX)
+        sleep(pause)

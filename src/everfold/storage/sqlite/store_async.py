@@ -1,0 +1,185 @@
+"""The SQLite store for tasks: the port's verbs over one file. Written by hand, beside its peer `store`.
+
+SQLite has no asynchronous interface, so each verb is one hop to a thread: writes to the one writer thread, reads to
+one of a few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from ... import limits
+from ...events.query import Query
+from ...runtime.clock import Clock
+from ...runtime.concurrency_async import Hints
+from ..port_async import AsyncUnitTarget
+from ..unit import Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
+from . import read
+from .connections import Options
+from .database import Database
+from .joined import JoinedTransaction, joined
+from .store import SqliteStorage
+from .watch import Watch
+from .writer_thread import WriterThread
+
+__all__ = ["AsyncSqliteStorage"]
+
+T = TypeVar("T")
+
+_READER_THREADS = 4
+
+
+class AsyncSqliteStorage:
+    """The same file and the same rules as `SqliteStorage`. Safe between the tasks of one event loop.
+
+    A cancelled `commit` may still have been committed: send it again with the same event ids.
+    """
+
+    capabilities = SqliteStorage.capabilities
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock | None = None,
+        synchronous: str = "FULL",
+        busy_timeout_seconds: float = 5.0,
+        group_commit: bool = True,
+    ) -> None:
+        options = Options(path, synchronous, busy_timeout_seconds)
+        self._database = Database(options, clock)
+        units_max = limits.GROUP_COMMIT_UNITS_MAX if group_commit else 1
+        self._writer = WriterThread(self._database.writer.commit, units_max)
+        self._readers = ThreadPoolExecutor(_READER_THREADS, "everfold-reader")
+        self._names = read.Names()
+        self._hints = Hints()
+        self._watch = Watch(options)
+        self._polling = False
+
+    async def commit(self, unit: Unit) -> Committed:
+        self._database.refuse_closed()
+        committed = await self._writer.submit(unit)
+        self._hints.notify()
+        return committed
+
+    async def read_stream(
+        self,
+        tenant: str,
+        stream: str,
+        *,
+        after_version: int,
+        up_to_version: int | None,
+        backwards: bool,
+        limit: int,
+    ) -> Page:
+        versions = (after_version, up_to_version)
+        return await self._in_thread(
+            self._database.read, read.read_stream, tenant, stream, versions, backwards=backwards, limit=limit
+        )
+
+    async def read_all(
+        self,
+        tenant: str,
+        *,
+        after: int,
+        before: int | None,
+        query: Query,
+        backwards: bool,
+        limit: int,
+        beyond_horizon: bool = False,
+    ) -> Page:
+        return await self._in_thread(
+            self._database.read,
+            read.read_all,
+            self._names,
+            tenant,
+            query,
+            (after, before),
+            backwards=backwards,
+            limit=limit,
+            beyond_horizon=beyond_horizon,
+        )
+
+    async def head(self, tenant: str) -> int:
+        return await self._in_thread(self._database.read, read.head, tenant)
+
+    async def stream_row(self, tenant: str, stream: str) -> StreamRow | None:
+        return await self._in_thread(self._database.read, read.stream_row, tenant, stream)
+
+    async def stream_rows(self, tenant: str, *, category: str | None, after: str, limit: int) -> list[StreamRow]:
+        return await self._in_thread(self._database.read, read.stream_rows, tenant, category, after, limit)
+
+    async def type_counts(self, tenant: str) -> list[TypeCount]:
+        return await self._in_thread(self._database.read, read.type_counts, tenant)
+
+    async def load_snapshot(self, tenant: str, stream: str, name: str, schema_version: int) -> Snapshot | None:
+        return await self._in_thread(self._database.read, read.load_snapshot, tenant, stream, name, schema_version)
+
+    def hint(self) -> int:
+        if self._database.open and self._watch.changed():
+            self._hints.notify()
+        return self._hints.count
+
+    async def wait(self, hint: int, timeout_seconds: float) -> bool:
+        """See the port. Commits of other processes are found by polling, which one waiter does for all."""
+        deadline = time.monotonic() + timeout_seconds
+        pause = limits.POLL_SECONDS_MIN
+        polls = False
+        try:
+            while self._database.open:
+                polls = polls or self._take_polling()
+                if polls:
+                    self.hint()
+                left = deadline - time.monotonic()
+                if await self._hints.wait(hint, max(0.0, min(pause, left))):
+                    return True
+                if left <= pause:
+                    return False
+                pause = min(pause * 2, limits.POLL_SECONDS_MAX)
+            return False
+        finally:
+            if polls:
+                self._polling = False
+
+    async def migrate(self, mode: str) -> SchemaStatus:
+        return await self._in_thread(self._database.migrate, mode)
+
+    async def schema_status(self) -> SchemaStatus:
+        return await self._in_thread(self._database.schema_status)
+
+    def join(self, connection: Any) -> AsyncUnitTarget:
+        """See the port. `connection` is a sqlite3.Connection, and `commit` runs on it at once, in the calling thread.
+
+        The event loop waits meanwhile: a commit on it flushes nothing, but may wait for the write lock.
+        """
+        return _AsyncJoined(joined(self._database, connection))
+
+    async def close(self) -> None:
+        if self._database.open:
+            await self._writer.close()
+            self._watch.close()
+            await self._in_thread(self._database.close)
+            self._readers.shutdown(wait=False)
+        self._database.close()
+        self._hints.close()
+
+    async def _in_thread(self, call: Callable[..., T], *values: object, **named: object) -> T:
+        self._database.refuse_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(call, *values, **named))
+
+    def _take_polling(self) -> bool:
+        taken, self._polling = not self._polling, True
+        return taken
+
+
+class _AsyncJoined:
+    def __init__(self, target: JoinedTransaction) -> None:
+        self._target = target
+
+    async def commit(self, unit: Unit) -> Committed:
+        return self._target.commit(unit)
