@@ -8,6 +8,7 @@ RULES = {
     "clocks",
     "drivers",
     "long_functions",
+    "many_parameters",
     "swallowed_errors",
     "unimported_modules",
     "words",

@@ -1,11 +1,9 @@
-"""Who imports whom: no cycles, no dead files, no driver outside its backend, sync twins as generated."""
+"""Who imports whom: no cycles, no dead files, no driver outside its backend."""
 
 from __future__ import annotations
 
 import ast
 import graphlib
-import subprocess
-import sys
 from collections.abc import Iterator
 
 DRIVERS = {
@@ -123,9 +121,3 @@ def test_the_package_imports_nothing_from_its_testing_kit(library, refuse):
     outside = {s.module for s in library if "/testing/" not in s.name}
     edges = graph(library)
     refuse(f"{m}: {t}" for m in outside for t in edges[m] if t.startswith("everfold.testing"))
-
-
-def test_every_sync_twin_is_what_its_source_generates(root):
-    command = [sys.executable, str(root / "tools" / "unasync.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")

@@ -94,7 +94,7 @@ def test_half_of_all_files_have_150_lines_or_fewer(library):
 
 
 def test_no_function_takes_more_than_5_positional_parameters(code, refuse):
-    refuse(wider_than(POSITIONAL_MAX, code))
+    refuse(wider_than(POSITIONAL_MAX, code), "many_parameters")
 
 
 @pytest.mark.parametrize(
