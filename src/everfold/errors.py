@@ -279,7 +279,9 @@ class CommitUnknownError(StorageError):
 class StoreClosedError(EverfoldError):
     """The store was closed before this call, or while it waited."""
 
-    def __init__(self, message: str = "the store is closed; open it again, or move the call inside its `with` block"):
+    def __init__(
+        self, message: str = "the store is closed; open it again, or move the call inside its `with` block"
+    ) -> None:
         super().__init__(message)
 
 

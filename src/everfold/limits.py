@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, LimitExceededError
 
 __all__ = ["Limits"]
 
@@ -22,6 +22,9 @@ QUERY_ITEMS_MAX = 100
 
 PAGE_EVENTS = 1000
 """Rows a read fetches at once; 500–1,000 measured best (reference: storage experiments, section A)."""
+
+PAGE_BYTES = 8 * 1024 * 1024
+"""Payload bytes a page aims at, so that a log of large events doesn't sit in memory a thousand at a time."""
 
 PAGE_EVENTS_FIRST = 200
 """The first page of a stream read: most streams are short, and a short page answers sooner."""
@@ -43,6 +46,9 @@ TAG_LOCKS_MAX = 256
 POLL_SECONDS_MIN = 0.003
 POLL_SECONDS_MAX = 0.050
 """Polling is the truth of a subscription; it backs off between these two while nothing comes."""
+
+SUBSCRIPTION_LOOK_SECONDS = 1.0
+"""A waiting subscription looks by itself this often, should the storage's own tracker have died."""
 
 NOTIFY_SECONDS_MIN = 0.010
 """A process sends at most one wake-up in this time; one per append costs two thirds of the throughput."""
@@ -72,3 +78,11 @@ class Limits:
         bad = [f.name for f in fields(self) if getattr(self, f.name) < 1]
         if bad:
             raise ConfigurationError(f"limits must be at least 1: {', '.join(bad)}")
+
+    def check_append(self, events: int, size: int) -> None:
+        """Raise LimitExceededError when one transaction would hold more events or bytes than allowed."""
+        advice = "Append in several steps: each is one transaction. Store large content elsewhere."
+        if events > self.append_events:
+            raise LimitExceededError("events of one append", events, self.append_events, advice)
+        if size > self.append_bytes:
+            raise LimitExceededError("bytes of one append", size, self.append_bytes, advice)

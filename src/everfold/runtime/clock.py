@@ -14,7 +14,9 @@ _MICROSECOND = timedelta(microseconds=1)
 class Clock(Protocol):
     """Anything with `now()` giving an aware datetime; a store opened with one stamps its events by it."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """The current time, aware."""
+        ...
 
 
 class SystemClock:

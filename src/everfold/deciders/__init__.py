@@ -1,0 +1,1 @@
+"""Decision logic as values: pure functions, and the class sugar that compiles to them."""
