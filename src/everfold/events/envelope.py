@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from ..runtime.ids import new_id
+from ..errors import InvalidNameError
+from ..runtime.ids import new_id_bytes
 
 __all__ = ["NewEvent", "Origin", "RecordedEvent", "Row"]
 
@@ -26,7 +27,7 @@ _UNSET: Any = object()
 class NewEvent:
     """An event to write: a payload, and what goes with it. Two with the same `id` are the same event, sent twice."""
 
-    __slots__ = ("id", "metadata", "payload", "tags")
+    __slots__ = ("_id", "id_bytes", "metadata", "payload", "tags")
 
     def __init__(
         self,
@@ -36,10 +37,20 @@ class NewEvent:
         metadata: Mapping[str, Any] | None = None,
         tags: Iterable[str] = (),
     ) -> None:
+        if id is not None and not isinstance(id, UUID):
+            raise InvalidNameError("event id", id, "it must be a uuid.UUID")
         self.payload = payload
-        self.id = new_id() if id is None else id
+        self._id = id
+        self.id_bytes = new_id_bytes() if id is None else id.bytes
         self.metadata = dict(metadata) if metadata else {}
         self.tags = (tags,) if isinstance(tags, str) else tuple(tags)
+
+    @property
+    def id(self) -> UUID:
+        """The event's id: the one given, or a new UUIDv7."""
+        if self._id is None:
+            self._id = UUID(bytes=self.id_bytes)
+        return self._id
 
     def __repr__(self) -> str:
         return f"NewEvent({type(self.payload).__name__}, id={self.id}, tags={list(self.tags)})"

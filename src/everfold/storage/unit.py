@@ -1,7 +1,8 @@
 """What crosses the storage port: a unit to commit, what it became, and pages of what was read. Pure values.
 
 One unit is one transaction: all of it or nothing. Its appends are judged and applied in their order, each
-seeing the ones before it, so a stream may stand in a unit more than once.
+seeing the ones before it, so a stream may stand in a unit more than once. What every append makes is a Struct, whose
+constructor costs a tenth of a frozen dataclass's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ..events.envelope import Row
 from ..events.expected import CODE_ANY
@@ -30,8 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEvent:
+class EncodedEvent(msgspec.Struct, frozen=True):
     """An event as bytes. `id` has 16 bytes; `data` and `metadata` are canonical JSON; `tags` are sorted, without repeats."""
 
     id: bytes
@@ -42,8 +44,7 @@ class EncodedEvent:
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamAppend:
+class StreamAppend(msgspec.Struct, frozen=True):
     """Events for the end of one stream; `stream=None`: they live in no stream.
 
     `expected`: a version ≥ 0, -1 any, -2 the stream exists. Without events it only checks the expectation.
@@ -75,8 +76,7 @@ class Snapshot:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """One atomic write. `recorded_at` in microseconds since 1970 UTC; None: the storage's own clock."""
 
     tenant: str
@@ -87,8 +87,7 @@ class Unit:
     recorded_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What one append became: the stream's version after it, and the position of each event, increasing.
 
     `positions` of a contiguous run is a `range`. `version` is None outside streams. An append without events has
@@ -100,8 +99,7 @@ class Appended:
     recorded_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True):
     """One `Appended` per append of the unit, in order. `repeated`: the unit was stored before; this is its first result."""
 
     appends: tuple[Appended, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+
+import msgspec
 
 from .. import limits as bounds
 from ..codec.metadata import encode_metadata
@@ -20,9 +20,8 @@ from ..storage.unit import EncodedEvent
 __all__ = ["Batch", "encode_batch", "resolve_condition", "resolve_query"]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Events in both forms, in the same order. `sent` carries the ids, for sending them again."""
+class Batch(msgspec.Struct, frozen=True):
+    """Events in both forms, in the same order. `sent` carries the ids, for sending them again; `size` is in bytes."""
 
     sent: tuple[NewEvent, ...]
     encoded: tuple[EncodedEvent, ...]
@@ -33,13 +32,15 @@ def encode_batch(registry: Registry, limits: Limits, items: Iterable[Any], metad
     """Encode payloads and NewEvents. Raises CodecError, InvalidNameError or LimitExceededError, naming the event."""
     if isinstance(items, (str, bytes, Mapping)):
         raise InvalidNameError("list of events", type(items).__name__, "hand over a list of payload objects")
-    sent = tuple(item if isinstance(item, NewEvent) else NewEvent(item) for item in items)
+    sent = [item if isinstance(item, NewEvent) else NewEvent(item) for item in items]
     limits.check_append(len(sent), 0)
     common = encode_metadata(metadata)
-    encoded = tuple(_encode(registry, limits, event, metadata, common) for event in sent)
-    size = sum(len(event.data) + len(event.metadata) for event in encoded)
+    encoded = [_encode(registry, limits, event, metadata, common) for event in sent]
+    size = 0
+    for event in encoded:
+        size += len(event.data) + len(event.metadata)
     limits.check_append(len(sent), size)
-    return Batch(sent, encoded, size)
+    return Batch(tuple(sent), tuple(encoded), size)
 
 
 def _encode(
@@ -54,7 +55,7 @@ def _encode(
         advice = "Metadata is for ids and names, not for content."
         raise LimitExceededError("bytes of an event's metadata", len(meta), limits.metadata_bytes, advice)
     tags = _encode_tags(event.tags) if event.tags else ()
-    return EncodedEvent(_id_bytes(event.id), type_name, schema_version, data, meta, tags)
+    return EncodedEvent(event.id_bytes, type_name, schema_version, data, meta, tags)
 
 
 def _encode_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,12 +63,6 @@ def _encode_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     if len(unique) > bounds.TAGS_PER_EVENT_MAX:
         raise LimitExceededError("tags of an event", len(unique), bounds.TAGS_PER_EVENT_MAX, "Tag what is queried.")
     return unique
-
-
-def _id_bytes(event_id: UUID) -> bytes:
-    if not isinstance(event_id, UUID):
-        raise InvalidNameError("event id", event_id, "it must be a uuid.UUID")
-    return event_id.bytes
 
 
 def resolve_query(registry: Registry, query: Query | None) -> Query:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from ..events.envelope import Origin, RecordedEvent, Row
+from ..events.envelope import RecordedEvent, Row
 from ..storage.unit import Appended, EncodedEvent, StreamAppend
 
 __all__ = ["AppendResult", "Boundary", "Decision", "Loaded", "written_rows"]
@@ -24,25 +25,26 @@ class AppendResult:
     whose result this is.
     """
 
-    __slots__ = ("_events", "_origin", "_rows", "position", "repeated", "version")
+    __slots__ = ("_events", "_make_events", "position", "repeated", "version")
 
-    def __init__(self, appended: Appended, rows: list[Row], origin: Origin, repeated: bool) -> None:
+    def __init__(
+        self, appended: Appended, make_events: Callable[[], tuple[RecordedEvent, ...]], repeated: bool
+    ) -> None:
         self.version = appended.version
         self.position = appended.positions[-1] if appended.positions else 0
         self.repeated = repeated
-        self._rows = rows
-        self._origin = origin
+        self._make_events = make_events
         self._events: tuple[RecordedEvent, ...] | None = None
 
     @property
     def events(self) -> tuple[RecordedEvent, ...]:
         """The events as recorded, in order."""
         if self._events is None:
-            self._events = tuple(RecordedEvent(row, self._origin) for row in self._rows)
+            self._events = self._make_events()
         return self._events
 
     def __repr__(self) -> str:
-        return f"AppendResult(version={self.version}, position={self.position}, events={len(self._rows)})"
+        return f"AppendResult(version={self.version}, position={self.position}, repeated={self.repeated})"
 
 
 @dataclass(frozen=True, slots=True)

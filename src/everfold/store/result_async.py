@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..events.envelope import Origin, Row
+from ..events.envelope import Origin, RecordedEvent, Row
 from ..events.query import Query
 from ..storage.unit import Appended, StreamAppend
 from .outcome import AppendResult, written_rows
@@ -15,9 +15,13 @@ async def append_result(scope: AsyncScope, append: StreamAppend, appended: Appen
     """The result of one append of a committed unit; a repeated one shows the events that are stored, not those sent."""
     if repeated and append.events:
         rows, origin = await _stored(scope, appended)
-        return AppendResult(appended, rows, origin, repeated)
-    rows = written_rows(append, appended)
-    return AppendResult(appended, rows, Origin(scope.registry.decode, scope.tenant), repeated)
+        return AppendResult(appended, lambda: _recorded(rows, origin), repeated)
+    origin = Origin(scope.registry.decode, scope.tenant)
+    return AppendResult(appended, lambda: _recorded(written_rows(append, appended), origin), repeated)
+
+
+def _recorded(rows: list[Row], origin: Origin) -> tuple[RecordedEvent, ...]:
+    return tuple(RecordedEvent(row, origin) for row in rows)
 
 
 async def _stored(scope: AsyncScope, appended: Appended) -> tuple[list[Row], Origin]:
