@@ -1,7 +1,7 @@
 """Waiting for the write lock, which SQLite gives to one connection at a time and to nobody in turn.
 
 SQLite's own busy handler backs off to 100 ms, so a process that asks often starves one that waits. Here the pauses
-stay short, and a writer that had to wait lets go for a moment after it wrote.
+stay below 2 ms, which alone was as fair, for four processes in a tight loop, as a pause after each commit on top.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _PAUSE_SECONDS_MIN = 0.0001
 _PAUSE_SECONDS_MAX = 0.002
 
 
-def until_free(action: Callable[[], object], timeout_seconds: float) -> bool:
-    """Do `action` as soon as no other connection holds the lock; True when it had to wait.
+def until_free(action: Callable[[], object], timeout_seconds: float) -> None:
+    """Do `action` as soon as no other connection holds the lock.
 
     Raises the driver's busy error after the timeout. `action` must leave nothing behind when it is refused.
     """
     deadline = time.monotonic() + timeout_seconds
-    pause = 0.0
+    pause = _PAUSE_SECONDS_MIN
     while True:
         try:
             action()
@@ -33,6 +33,6 @@ def until_free(action: Callable[[], object], timeout_seconds: float) -> bool:
             if not is_busy(error) or time.monotonic() >= deadline:
                 raise
         else:
-            return pause > 0
-        pause = min(max(pause * 2, _PAUSE_SECONDS_MIN), _PAUSE_SECONDS_MAX)
+            return
         sleep(pause)
+        pause = min(pause * 2, _PAUSE_SECONDS_MAX)

@@ -49,7 +49,7 @@ W = TypeVar("W", bound=Waiting)
 
 def take_batch(queue: deque[W], units_max: int, taken: list[W]) -> list[W]:
     """Move tickets from the queue behind those taken, while the batch stays within its limits."""
-    size = sum(unit_bytes(ticket.unit) for ticket in taken)
+    size = sum([unit_bytes(ticket.unit) for ticket in taken])
     while queue and len(taken) < units_max:
         size += unit_bytes(queue[0].unit)
         if taken and size > limits.GROUP_COMMIT_BYTES_MAX:
@@ -60,8 +60,13 @@ def take_batch(queue: deque[W], units_max: int, taken: list[W]) -> list[W]:
 
 def unit_bytes(unit: Unit) -> int:
     """About how much the unit writes."""
-    events = sum(len(event.data) + len(event.metadata) for append in unit.appends for event in append.events)
-    return events + sum(len(snapshot.data) for snapshot in unit.snapshots)
+    size = 0
+    for append in unit.appends:
+        for event in append.events:
+            size += len(event.data) + len(event.metadata)
+    for snapshot in unit.snapshots:
+        size += len(snapshot.data)
+    return size
 
 
 class GroupCommit:
@@ -134,4 +139,5 @@ class GroupCommit:
             first.turn.release()
         else:
             self._leading = False
-            self._idle.notify_all()
+            if self._closed:
+                self._idle.notify_all()

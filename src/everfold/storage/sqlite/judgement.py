@@ -31,14 +31,18 @@ _FIND_EVENT_ID = SQL["find_event_id"]
 
 @dataclass(slots=True)
 class Stream:
-    """Where a stream stands while the unit is judged. `id` is None while it has no row."""
+    """Where a stream stands while the unit is judged. `id` is None while it has no row.
+
+    `grows`: events are appended; `marked`: its head or its status changes.
+    """
 
     name: str
     id: int | None = None
     version: int = 0
     status: str = "open"
     truncated_before: int = 1
-    changed: bool = False
+    grows: bool = False
+    marked: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ def _judge_append(cursor: sqlite3.Cursor, tenant: str, verdict: Verdict, append:
     start = stream.version
     if append.events:
         stream.version += len(append.events)
-        stream.changed = True
+        stream.grows = True
     return start
 
 
@@ -98,7 +102,7 @@ def _judge_mark(cursor: sqlite3.Cursor, tenant: str, verdict: Verdict, mark: Str
         stream.truncated_before = max(stream.truncated_before, mark.truncate_before)
     if mark.tombstone:
         stream.status = "tombstoned"
-    stream.changed = True
+    stream.marked = True
 
 
 def _judge_condition(cursor: sqlite3.Cursor, tenant: str, condition: AppendCondition) -> None:

@@ -54,18 +54,16 @@ class AsyncSqliteStorage:
         options = Options(path, synchronous, busy_timeout_seconds)
         self._database = Database(options, clock)
         units_max = limits.GROUP_COMMIT_UNITS_MAX if group_commit else 1
-        self._writer = WriterThread(self._database.writer.commit, units_max)
         self._readers = ThreadPoolExecutor(_READER_THREADS, "everfold-reader")
         self._names = read.Names()
         self._hints = Hints()
+        self._writer = WriterThread(self._database.writer.commit, units_max, self._hints.notify)
         self._watch = Watch(options)
         self._polling = False
 
     async def commit(self, unit: Unit) -> Committed:
         self._database.refuse_closed()
-        committed = await self._writer.submit(unit)
-        self._hints.notify()
-        return committed
+        return await self._writer.submit(unit)
 
     async def read_stream(
         self,

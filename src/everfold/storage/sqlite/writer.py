@@ -8,25 +8,21 @@ again with a savepoint each. One thread at a time: its callers see to that.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 
 from ...errors import EverfoldError
-from ...runtime.concurrency import sleep
 from ..unit import Committed, Unit
 from .apply import apply_guarded, apply_unit
 from .busy import until_free
 from .connections import Options, connect, set_wal
 from .errors import translate
 from .statements import SQL
+from .stream_ids import StreamIds
 
 __all__ = ["Outcome", "Writer"]
 
 Outcome = Committed | Exception
 _Apply = Callable[[sqlite3.Cursor, Unit], Outcome]
-
-_YIELD_SECONDS = 0.0002
-"""How long a writer that had to wait for the lock leaves it to others before it takes it again."""
 
 _OF_ONE_UNIT = (
     sqlite3.IntegrityError,
@@ -48,7 +44,7 @@ class Writer:
         self._now = now
         self._connection: sqlite3.Connection | None = None
         self._committing = False
-        self._yield_until = 0.0
+        self._ids = StreamIds()
 
     def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         """Each unit's result, or the error it was refused with, in their order."""
@@ -58,6 +54,7 @@ class Writer:
                 return self._transaction(units, self._plainly)
             except _OF_ONE_UNIT:
                 self.connection().rollback()
+                self._ids.drop()
                 return self._transaction(units, self._guarded)
         except sqlite3.Error as error:
             self.close()
@@ -82,30 +79,23 @@ class Writer:
 
     def close(self) -> None:
         """Close the connection, which rolls back what is open."""
+        self._ids.drop()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def _transaction(self, units: Sequence[Unit], apply: _Apply) -> list[Outcome]:
         cursor = self.connection().cursor()
-        waited = self._begin(cursor)
+        until_free(lambda: cursor.execute("begin immediate"), self._options.busy_timeout_seconds)
         outcomes = [apply(cursor, unit) for unit in units]
         self._committing = True
         cursor.execute("commit")
-        if waited:
-            self._yield_until = time.monotonic() + _YIELD_SECONDS
+        self._ids.keep()
         return outcomes
-
-    def _begin(self, cursor: sqlite3.Cursor) -> bool:
-        if self._yield_until:
-            rest, self._yield_until = self._yield_until - time.monotonic(), 0.0
-            if rest > 0:
-                sleep(rest)
-        return until_free(lambda: cursor.execute("begin immediate"), self._options.busy_timeout_seconds)
 
     def _plainly(self, cursor: sqlite3.Cursor, unit: Unit) -> Outcome:
         try:
-            return apply_unit(cursor, unit, self._recorded_at(unit))
+            return apply_unit(cursor, unit, self._recorded_at(unit), self._ids)
         except EverfoldError as refusal:
             return refusal
 

@@ -3,12 +3,20 @@
 select id, version, status, truncated_before from stream where tenant = ? and name = ?
 
 -- name: insert_stream
--- A stream's first event: tenant, name, category, version, truncated_before, status, created_at, updated_at.
-insert into stream (tenant, name, category, version, truncated_before, status, created_at, updated_at)
-values (?, ?, ?, ?, ?, ?, ?, ?)
+-- A stream's first event: tenant, name, category, version, created_at, updated_at.
+insert into stream (tenant, name, category, version, created_at, updated_at) values (?, ?, ?, ?, ?, ?)
+
+-- name: advance_stream
+-- The stream's version after an append. Primary key.
+update stream set version = ?, updated_at = ? where id = ?
+
+-- name: advance_expected
+-- The same, only when the stream is open and stands at the expected version. Primary key.
+update stream set version = ?, updated_at = ?
+where id = ? and version = ? and tenant = ? and name = ? and status = 'open'
 
 -- name: update_stream
--- Where the stream stands after the unit. Primary key.
+-- Where the stream stands after a mark, and the appends beside it. Primary key.
 update stream set version = ?, truncated_before = ?, status = ?, updated_at = ? where id = ?
 
 -- name: insert_event
