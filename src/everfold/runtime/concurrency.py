@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-__all__ = ["Hints", "Mutex", "Sleep", "Ticket", "Worker", "sleep", "spawn"]
+__all__ = ["Hints", "Later", "Mutex", "Sleep", "Ticket", "Worker", "sleep", "spawn"]
 
 T = TypeVar("T")
+
+Later = Annotated[T, "at once"]
+"""What a function that is handed over gives: the value itself here, to be awaited for the peer."""
 
 Mutex = threading.Lock
 """`with Mutex():` around what only one thread may do at a time."""

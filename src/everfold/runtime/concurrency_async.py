@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, Generic, TypeVar
 
-__all__ = ["Hints", "Mutex", "Sleep", "Ticket", "Worker", "sleep", "spawn"]
+__all__ = ["Hints", "Later", "Mutex", "Sleep", "Ticket", "Worker", "sleep", "spawn"]
 
 T = TypeVar("T")
+
+Later = Awaitable[T]
+"""What a function that is handed over gives: to be awaited here, the value itself for the peer."""
 
 Mutex = asyncio.Lock
 """`async with Mutex():` around what only one task may do at a time."""

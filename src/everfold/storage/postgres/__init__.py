@@ -1,0 +1,1 @@
+"""PostgreSQL: a store that many processes share, on a server of version 14 or later."""

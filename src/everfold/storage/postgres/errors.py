@@ -1,0 +1,131 @@
+"""From the driver's errors to everfold's: the one place that reads SQLSTATEs.
+
+What the server answered is known: the transaction was rolled back, nothing was written. When the connection was lost
+while a commit was under way nothing is known, and the caller is told so. Messages never hold a password or a value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from ...errors import (
+    AppendConditionFailedError,
+    CommitUnknownError,
+    ConfigurationError,
+    EventIdReusedError,
+    EverfoldError,
+    SchemaError,
+    StorageError,
+    StorageUnavailableError,
+    StreamArchivedError,
+    StreamTombstonedError,
+    WrongExpectedVersionError,
+)
+from ...events.expected import expectation_of
+from ..repetition import ids_of
+from ..unit import Unit
+
+__all__ = ["MIGRATE_COMMAND", "connection_lost", "refused", "retryable", "stream_closed", "translate"]
+
+MIGRATE_COMMAND = "everfold --db URL migrate"
+
+_REFUSALS = {"EV001", "EV002", "EV003", "EV004"}
+"""Raised by the append functions for units that may still turn out to be repetitions."""
+
+_UNIQUE_ID = "event_id_unique"
+_RETRYABLE = {"40001", "40P01", "55P03"}
+_SCHEMA_MISSING = {"3F000", "42P01", "42883", "42703"}
+_ADVICE = {
+    "25006": "the server takes no writes (a standby, or default_transaction_read_only); connect to the primary, "
+    "for example with target_session_attrs=read-write",
+    "25P02": "the caller's transaction has failed already; roll it back first",
+    "28000": "the server refuses this user from this host (pg_hba.conf)",
+    "53100": "the server's disk is full",
+    "53300": "the server has no connection left; lower pool_size, or raise max_connections",
+    "55P03": "another transaction held a lock for too long",
+    "57014": "the statement was cancelled (statement_timeout, or an administrator)",
+}
+
+
+def translate(error: psycopg.Error, unit: Unit | None = None) -> EverfoldError:
+    """The error to raise. `unit`: what was being committed, None for reads and for what was not sent yet."""
+    state = error.sqlstate or ""
+    if state.startswith("EV") and unit is not None:
+        return _refusal(error, state, unit)
+    if state == "23505" and error.diag.constraint_name == _UNIQUE_ID and unit is not None:
+        return EventIdReusedError([UUID(bytes=bytes(i)) for i in ids_of(unit)])
+    if connection_lost(error):
+        return _cut_off(_reason(error), unit)
+    if state in _SCHEMA_MISSING:
+        return SchemaError(f"the store's schema is missing or outdated ({_reason(error)}). Run: {MIGRATE_COMMAND}")
+    if state == "42501":
+        return ConfigurationError(
+            f"the database role may not do this ({_reason(error)}); grant it everfold_writer or everfold_reader"
+        )
+    if (
+        state in _RETRYABLE
+        or state in _ADVICE
+        or state[:2] in ("53", "57", "28")
+        or isinstance(error, psycopg.OperationalError)
+    ):
+        advice = f": {_ADVICE[state]}" if state in _ADVICE else ""
+        return StorageUnavailableError(f"{_reason(error)}{advice}; nothing was written")
+    return StorageError(f"PostgreSQL refused ({state or type(error).__name__}): {_reason(error)}; nothing was written")
+
+
+def refused(error: psycopg.Error) -> bool:
+    """Whether the append was judged and refused, by a function or by the unique index over event ids."""
+    return error.sqlstate in _REFUSALS or (error.sqlstate == "23505" and error.diag.constraint_name == _UNIQUE_ID)
+
+
+def _cut_off(reason: str, unit: Unit | None) -> EverfoldError:
+    if unit is not None:
+        return CommitUnknownError(f"the connection was lost before the reply ({reason})")
+    return StorageUnavailableError(f"the connection to PostgreSQL was lost ({reason}); a retry may help")
+
+
+def connection_lost(error: psycopg.Error) -> bool:
+    """Whether the session is gone. A server that ends it may have committed before: it says so after the commit too."""
+    state = error.sqlstate or ""
+    ended = state[:2] == "08" or state in ("57P01", "57P02", "57P05", "25P03")
+    return ended or (not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)))
+
+
+def retryable(error: psycopg.Error) -> bool:
+    """Whether the transaction was a deadlock's or a serialization failure's victim: it was rolled back, and may be repeated."""
+    return error.sqlstate in ("40001", "40P01")
+
+
+def stream_closed(stream: str, status: str) -> EverfoldError:
+    """The error of a stream that is not open."""
+    return (StreamTombstonedError if status == "tombstoned" else StreamArchivedError)(stream)
+
+
+def _refusal(error: psycopg.Error, state: str, unit: Unit) -> EverfoldError:
+    detail: dict[str, Any] = msgspec.json.decode(error.diag.message_detail or "{}")
+    match state:
+        case "EV001":
+            return WrongExpectedVersionError(detail["stream"], expectation_of(detail["expected"]), detail["actual"])
+        case "EV002":
+            return stream_closed(detail["stream"], detail["status"])
+        case "EV003":
+            condition = unit.conditions[detail["condition"]]
+            return AppendConditionFailedError(condition.query, condition.after, detail["position"])
+        case "EV004":
+            return EventIdReusedError([UUID(bytes=bytes(i)) for i in ids_of(unit)])
+        case "EV005":
+            return ConfigurationError(
+                f"stream {detail['stream']!r} is at version {detail['actual']}: truncate before {detail['actual'] + 1} "
+                f"at most, not {detail['truncate_before']}; nothing was changed"
+            )
+    return ConfigurationError(f"{_reason(error)}; nothing was written")
+
+
+def _reason(error: psycopg.Error) -> str:
+    """The driver's or the server's first line; the detail may quote values, so it is left out."""
+    text = error.diag.message_primary or str(error) or type(error).__name__
+    return " ".join(text.split())

@@ -1,0 +1,93 @@
+"""From a query to SQL. Pure; `QueryItem.matches` is the meaning that it must agree with.
+
+An alternative with tags is driven from the tag's index, one without scans the log in the order of positions; the
+caller bounds the positions, so no statement is endless. A stream's category is looked up per row by primary key: a
+join would let the planner hash every stream of a large category for one page.
+"""
+
+# ruff: noqa: S608  # the pieces are constants of this file; every value is bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ...events.query import Query, QueryItem
+from .packing import Packed, pack_texts
+from .statements import EVENT_COLUMNS, for_schema
+
+__all__ = ["Matching", "matching"]
+
+_TENANT, _LOW, _HIGH, _LIMIT = "$1", "$2", "$3", "$4"
+_FIXED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A statement and the parameters after its first four: tenant, low (exclusive), high (inclusive), limit."""
+
+    text: bytes
+    parameters: tuple[Packed | str, ...]
+
+
+@lru_cache(maxsize=512)
+def matching(schema: str, query: Query, backwards: bool) -> Matching:
+    """The events that match, in the order of positions."""
+    build = _Build(f"order by position {'desc' if backwards else 'asc'} limit {_LIMIT}")
+    if len(query.items) == 1 and not query.items[0].tags:
+        text = build.scan(query.items[0], EVENT_COLUMNS)
+    else:
+        parts = " union ".join(f"({build.positions(item)})" for item in query.items)
+        text = (
+            f"select {EVENT_COLUMNS} from (select position from ({parts}) u {build.order}) f "
+            f"join @schema@.event e on e.tenant = {_TENANT} and e.position = f.position "
+            f"order by e.position {'desc' if backwards else 'asc'}"
+        )
+    return Matching(for_schema(text, schema).encode(), tuple(build.parameters))
+
+
+class _Build:
+    """The pieces of one statement, and the parameters they bind."""
+
+    def __init__(self, order: str) -> None:
+        self.order = order
+        self.parameters: list[Packed | str] = []
+
+    def positions(self, item: QueryItem) -> str:
+        return self.by_tag(item) if item.tags else self.scan(item, "e.position")
+
+    def scan(self, item: QueryItem, columns: str) -> str:
+        where = " and ".join([_range("e"), *self._tests(item)])
+        return f"select {columns} from @schema@.event e where {where} {self.order}"
+
+    def by_tag(self, item: QueryItem) -> str:
+        first, *others = (self._bind(tag) for tag in item.tags)
+        where = [_range("t"), f"t.tag = {first}"]
+        where += [f"exists (select from @schema@.event_tag o where {_at('o')} and o.tag = {tag})" for tag in others]
+        tests = " and ".join(self._tests(item))
+        if tests:
+            where.append(f"exists (select from @schema@.event e where {_at('e')} and {tests})")
+        return f"select t.position from @schema@.event_tag t where {' and '.join(where)} {self.order}"
+
+    def _tests(self, item: QueryItem) -> list[str]:
+        tests = []
+        if item.types:
+            tests.append(f"e.type = any ({self._bind(pack_texts(item.types))}::text[])")
+        if item.categories:
+            categories = self._bind(pack_texts(item.categories))
+            tests.append(
+                f"(select s.category from @schema@.stream s where s.id = e.stream_id) = any ({categories}::text[])"
+            )
+        return tests
+
+    def _bind(self, value: Packed | str) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters) + _FIXED}"
+
+
+def _range(table: str) -> str:
+    return f"{table}.tenant = {_TENANT} and {table}.position > {_LOW} and {table}.position <= {_HIGH}"
+
+
+def _at(table: str) -> str:
+    return f"{table}.tenant = {_TENANT} and {table}.position = t.position"

@@ -1,0 +1,28 @@
+-- Two roles for applications: grant them to the roles that log in. The owner of the schema runs the migrations.
+--
+-- everfold_writer may call the append functions and read; it can't change, delete or insert a row by itself.
+-- everfold_reader may read.
+
+do $do$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['everfold_writer', 'everfold_reader'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+      execute format('create role %I nologin', v_role);
+    end if;
+  end loop;
+end
+$do$;
+
+revoke all on schema @schema@ from public;
+grant usage on schema @schema@ to everfold_writer, everfold_reader;
+grant select on all tables in schema @schema@ to everfold_writer, everfold_reader;
+grant execute on function @schema@.last_drawn_v1(), @schema@.lowest_open_v1(), @schema@.open_appends_v1(), @schema@.self_test_v1()
+  to everfold_writer, everfold_reader;
+grant execute on function
+  @schema@.append_v1(text, text, bigint, timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[]),
+  @schema@.append_many_v1(text[], text[], bigint[], integer[], timestamptz[], uuid[], text[], integer[], bytea[], bytea[], text[]),
+  @schema@.commit_v1(text, text[], bigint[], integer[], timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[], jsonb,
+    jsonb, jsonb, bytea[])
+  to everfold_writer;
