@@ -14,10 +14,12 @@ from ...events.envelope import Row
 from ...events.query import AppendCondition, Query, QueryItem
 from .statements import SQL
 
-__all__ = ["POSITION_MAX", "Range", "driven_by_tags", "first_match", "page_text", "rows_in", "window"]
+__all__ = ["POSITION_MAX", "Range", "by_rarest_tag", "first_match", "page_text", "rows_in", "window"]
 
 POSITION_MAX = 2**63 - 1
 _COLUMNS = SQL["event_columns"]
+_TAG_COUNT_MAX = 2000
+"""Counting further would cost more than a wrong choice between two common tags."""
 Text = tuple[str, list[object]]
 """A piece of SQL and the values of its parameters."""
 
@@ -46,6 +48,18 @@ class Range:
 def driven_by_tags(query: Query) -> bool:
     """Whether the index of tags gives every match."""
     return all(item.tags for item in query.items)
+
+
+def by_rarest_tag(cursor: sqlite3.Cursor, tenant: str, query: Query, wanted: Range) -> Query:
+    """The same query, the rarest tag of each alternative in front: the one that drives the read."""
+    if not driven_by_tags(query) or all(len(item.tags) == 1 for item in query.items):
+        return query
+
+    def count(tag: str) -> int:
+        values = (tenant, tag, wanted.low, wanted.high, _TAG_COUNT_MAX)
+        return int(cursor.execute(SQL["tag_count"], values).fetchone()[0])
+
+    return Query.of(QueryItem(i.types, i.categories, tuple(sorted(i.tags, key=count))) for i in query.items)
 
 
 def window(cursor: sqlite3.Cursor, tenant: str, query: Query, wanted: Range) -> Range:
@@ -77,7 +91,8 @@ def first_match(cursor: sqlite3.Cursor, tenant: str, condition: AppendCondition)
     """The first position after the condition's that matches its query and isn't one it has seen."""
     after = Range(min(condition.after, POSITION_MAX - 1) + 1, POSITION_MAX)
     # of one match more than were seen, one at least was not
-    text, values = page_text(tenant, condition.query, after, len(condition.seen) + 1)
+    query = by_rarest_tag(cursor, tenant, condition.query, after)
+    text, values = page_text(tenant, query, after, len(condition.seen) + 1)
     rows = cursor.execute(text.replace("{columns}", "position"), values).fetchall()
     return next((position for (position,) in rows if position not in condition.seen), None)
 
@@ -96,18 +111,23 @@ def _tagged(tenant: str, query: Query, wanted: Range, limit: int) -> Text:
 
 
 def _branch(tenant: str, item: QueryItem, wanted: Range, limit: int) -> Text:
-    rest, values = _predicate(tenant, QueryItem(item.types, item.categories, item.tags[1:]))
-    text = SQL["tagged_branch"].format(where=f" and {rest}" if rest else "", direction=wanted.direction)
+    others = QueryItem(item.types, item.categories, item.tags[1:])
+    rest, values = _predicate(tenant, others, "event_tag.position")
+    text = SQL["tagged_branch"].format(
+        join=f" {SQL['branch_join']}" if item.types or item.categories else "",
+        where=f" and {rest}" if rest else "",
+        direction=wanted.direction,
+    )
     return text, [tenant, item.tags[0], wanted.low, wanted.high, *values, limit]
 
 
 def _alternatives(tenant: str, items: Iterable[QueryItem]) -> Text:
-    predicates = [_predicate(tenant, item) for item in items]
+    predicates = [_predicate(tenant, item, "event.position") for item in items]
     text = " or ".join(f"({predicate})" for predicate, _ in predicates)
     return f" and ({text})", [value for _, values in predicates for value in values]
 
 
-def _predicate(tenant: str, item: QueryItem) -> Text:
+def _predicate(tenant: str, item: QueryItem, position: str) -> Text:
     """One alternative, its parts and-ed; empty text when it restricts nothing."""
     parts: list[str] = []
     values: list[object] = []
@@ -116,7 +136,7 @@ def _predicate(tenant: str, item: QueryItem) -> Text:
             parts.append(SQL[name].format(values=_marks(wanted)))
             values += wanted
     for tag in item.tags:
-        parts.append(SQL["predicate_tag"])
+        parts.append(SQL["predicate_tag"].format(position=position))
         values += (tenant, tag)
     return " and ".join(parts), values
 

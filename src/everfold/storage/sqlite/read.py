@@ -16,7 +16,7 @@ from ...errors import StreamTombstonedError
 from ...events.envelope import Row
 from ...events.query import Query
 from ..unit import Page, Snapshot, StreamRow, TypeCount
-from .query import Range, rows_in, window
+from .query import Range, by_rarest_tag, rows_in, window
 from .statements import SQL
 
 __all__ = ["Names", "head", "load_snapshot", "read_all", "read_stream", "stream_row", "stream_rows", "type_counts"]
@@ -96,6 +96,7 @@ def read_all(
     if after >= high:
         return Page([], before if backwards and before is not None else after, horizon=horizon, names={})
     wanted = Range(after + 1, high, backwards=backwards)
+    query = by_rarest_tag(cursor, tenant, query, wanted)
     part = window(cursor, tenant, query, wanted)
     rows = rows_in(cursor, tenant, query, part, limit)
     reached = rows[-1][0] if len(rows) == limit else (part.low if backwards else part.high)

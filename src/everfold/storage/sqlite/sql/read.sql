@@ -28,23 +28,32 @@ where position between ? and ? and tenant = ?{where}
 order by position {direction} limit ?
 
 -- name: tagged_page
--- Events that one of the branches below gives, each branch at most a page in the same order. Primary key.
-select {columns} from event
+-- Events that one of the branches below gives, each branch at most a page in the same order. Primary key:
+-- without `not indexed` SQLite goes through the whole tenant.
+select {columns} from event not indexed
 where position in ({branches}) and tenant = ?
 order by position {direction} limit ?
 
 -- name: tagged_branch
--- The positions that one alternative with tags gives; {where} is the rest of it. Index: event_tag's primary key;
--- `cross join` keeps it the outer one.
+-- The positions that one alternative with tags gives; {where} is the rest of it, {join} is there when the rest needs
+-- the event. Index: event_tag's primary key.
 select position from (
-  select event_tag.position as position from event_tag cross join event on event.position = event_tag.position
+  select event_tag.position as position from event_tag{join}
   where event_tag.tenant = ? and event_tag.tag = ? and event_tag.position between ? and ?{where}
   order by event_tag.position {direction} limit ?)
+
+-- name: branch_join
+-- The event of a tag; `cross join` keeps the tags the outer ones. Primary key.
+cross join event on event.position = event_tag.position
 
 -- name: tag_window_end
 -- How far the first so many events of a tag reach. Index: event_tag's primary key.
 select position from event_tag where tenant = ? and tag = ? and position between ? and ?
 order by position {direction} limit 1 offset ?
+
+-- name: tag_count
+-- How often a tag stands in a range, counted up to a bound. Index: event_tag's primary key.
+select count(*) from (select 1 from event_tag where tenant = ? and tag = ? and position between ? and ? limit ?)
 
 -- name: predicate_types
 -- Part of a query's alternative: the event's type is one of these.
@@ -56,11 +65,11 @@ exists (select 1 from stream where stream.id = event.stream_id and stream.catego
 
 -- name: predicate_tag
 -- Part of a query's alternative: the event has the tag. Index: event_tag's primary key.
-exists (select 1 from event_tag as other where other.tenant = ? and other.tag = ? and other.position = event.position)
+exists (select 1 from event_tag as other where other.tenant = ? and other.tag = ? and other.position = {position})
 
 -- name: stream_names
--- Names of streams by id, for the rows of a page. Primary key.
-select id, name from stream where id in (select value from json_each(?)) and tenant = ?
+-- Names of streams by id, for the rows of a page. Primary key: `not indexed` as above.
+select id, name from stream not indexed where id in (select value from json_each(?)) and tenant = ?
 
 -- name: stream_row
 -- The stream's own row. Index: unique (tenant, name).
