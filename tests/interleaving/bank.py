@@ -90,6 +90,25 @@ account_with_snapshots = ef.Decider(
 )
 
 
+@dataclass
+class PiggyBank:
+    balance: int = 0
+
+
+def put_in(state: PiggyBank, event: Deposited) -> PiggyBank:
+    """Changes the state in place, as it may."""
+    state.balance += event.amount
+    return state
+
+
+piggy_bank = ef.Decider(
+    initial_state=PiggyBank,
+    evolve=put_in,
+    decide=lambda command, _: Deposited(command.amount, command.by),
+    snapshots=ef.Snapshots(every=1),
+)
+
+
 def fresh(storage: MemoryStorage | None = None, **options) -> ef.AsyncEventStore:
     """A store on a memory of its own, every port call of which is a point."""
     return open_store(InterleavedStorage(storage or MemoryStorage()), bank, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from math import comb
 
 import pytest
@@ -220,3 +221,28 @@ def test_a_coroutine_alone_gives_its_result_or_raises_its_error():
     assert interleave.alone(walk(3, name="done")) == "done"
     with pytest.raises(ef.StoreClosedError):
         interleave.alone(fail())
+
+
+def test_a_task_that_an_error_beside_it_ends_is_unwound_with_its_generators():
+    unwound = []
+
+    async def numbers():
+        try:
+            await point("inside the generator")
+            yield 1
+        finally:
+            await point("on the way out")
+            unwound.append("generator")
+
+    async def iterate():
+        async with aclosing(numbers()) as found:
+            async for _ in found:
+                await point("between two numbers")
+        unwound.append("never")
+
+    async def fail():
+        raise ValueError
+
+    with pytest.raises(ScheduleFailed, match="ValueError"):
+        replay(lambda: Scenario({"a": iterate(), "b": fail()}, lambda _: None), [0, 1])
+    assert unwound == ["generator"]

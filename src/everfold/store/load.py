@@ -58,7 +58,8 @@ def fold_tail(
 ) -> CachedState:
     """`start` carried on over the events after it. The state given is used up: `evolve` may have changed it.
 
-    Where a truncation hides events that `start` has not seen, it folds anew what is left, as a first load does.
+    Where a truncation hides events that `start` has not seen, it folds anew what is left, as a first load does; so too
+    when `start` is ahead of the stream, which a restore or a failover has set back.
     """
     state, version, stands = start.state, start.version, 0
     evolve, decode = decider.evolve, scope.registry.decode
@@ -70,7 +71,7 @@ def fold_tail(
         for row in page.rows:
             state = evolve(state, decode(row[3], row[4], row[7], row[0]))
             version = row[2]
-    if up_to_version is None and version < stands:
+    if up_to_version is None and (version < stands or start.version > stands):
         if start.version:
             return fold_tail(scope, stream, decider, CachedState(decider.initial_state(), 0))
         version = stands

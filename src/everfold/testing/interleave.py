@@ -339,6 +339,10 @@ def _pause(pause: _Pause) -> Generator[_Pause, bool, bool]:
     return (yield pause)
 
 
+class _Abandoned(BaseException):
+    """Unwinds a task; no Exception, so that the code under test doesn't take it for one of its own."""
+
+
 class _Task:
     """One coroutine, in a context of its own, at the point where it stands; `pause` is None once it has ended."""
 
@@ -363,6 +367,19 @@ class _Task:
         except Exception as error:  # noqa: BLE001  # whatever a task raises is its outcome
             self.pause, self.error = None, error
         return f"{self.name}: {label}" + ("" if in_time else ", timed out")
+
+    def abandon(self) -> None:
+        """Unwind a coroutine that won't come to its end; at points on its way out it just goes on."""
+        # not close(): it leaves an async generator that the coroutine stands in half open
+        go_on = partial(self.work.throw, _Abandoned())
+        for _ in range(STEPS_MAX):
+            if self.pause is None:
+                return
+            try:
+                self.pause = self.context.run(go_on)
+                go_on = partial(self.work.send, True)
+            except (Exception, _Abandoned):  # noqa: BLE001  # what failed was told already
+                self.pause = None
 
     def _next(self, in_time: bool) -> _Pause:
         message, self._begun = (in_time if self._begun else None), True
@@ -413,9 +430,9 @@ class _Run:
             raise self._failed(f"{type(error).__name__}: {error}") from error
 
     def abandon(self) -> None:
-        """Close the coroutines that didn't come to their end."""
+        """Unwind the coroutines that didn't come to their end."""
         for task in self.tasks:
-            task.work.close()
+            task.abandon()
 
     def _failed(self, reason: str) -> ScheduleFailed:
         self.abandon()
