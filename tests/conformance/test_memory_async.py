@@ -1,4 +1,4 @@
-"""The memory backend for tasks, enrolled."""
+"""The memory backend, enrolled."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ Its invariant: what the storage below has committed is never touched, only what 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import CommitUnknownError
@@ -45,6 +46,7 @@ class AsyncFaults:
         self._storage = storage
         self._errors: defaultdict[str, deque[Exception]] = defaultdict(deque)
         self._gates: defaultdict[str, deque[AsyncGate]] = defaultdict(deque)
+        self._rivals: defaultdict[str, deque[Callable[[], Any]]] = defaultdict(deque)
         self._lost_replies = 0
         self._wakeups = "kept"
 
@@ -64,6 +66,10 @@ class AsyncFaults:
         self._gates[verb].append(gate)
         return gate
 
+    def interpose(self, verb: str, rival: Callable[[], Any], *, times: int = 1) -> None:
+        """Before each of the next `times` calls of the verb, `rival()` does its work: another writer was faster."""
+        self._rivals[verb].extend([rival] * times)
+
     def drop_wakeups(self) -> None:
         """From now on no hint arrives: `wait` ends as after its timeout, at once, so that only polling is left."""
         self._wakeups = "dropped"
@@ -80,6 +86,8 @@ class AsyncFaults:
         self.calls[verb] += 1
         if self._gates[verb]:
             await self._gates[verb].popleft().passed()
+        if self._rivals[verb]:
+            await self._rivals[verb].popleft()()
         if self._errors[verb]:
             raise self._errors[verb].popleft()
 

@@ -14,12 +14,33 @@ from .append_expectations import AppendExpectations
 from .append_idempotence import AppendIdempotence
 from .append_versions import AppendVersions
 from .backend import Backend
+from .close_and_open import CloseAndOpen
+from .codec_errors import CodecErrors
+from .decide_over import DecideOver
+from .deciders import Deciders
+from .horizon import Horizon, HorizonBehindOpenAppends
+from .immutability import Immutability
 from .joins import Joins, WithoutJoins
+from .limits import EveryLimit
+from .lost_reply import LostReply
+from .metadata_context import MetadataContext
+from .names import Names
 from .needs import fitting
+from .payloads import Payloads
+from .races import Races
 from .read_all_filters import ReadAllFilters
 from .read_stream import ReadStream
+from .shutdown import Shutdown
+from .snapshots import StoredSnapshots
+from .state_cache import CachedStates
 from .stream_listing import StreamListing
+from .subscriptions import Subscriptions
+from .tenancy import Tenancy
+from .time_travel import TimeTravel
+from .tombstone import Tombstone
+from .truncate import Truncate
 from .unit_atomicity import UnitAtomicity
+from .wakeup_loss import WakeupLoss
 
 __all__ = ["CASES", "cases"]
 
@@ -29,11 +50,33 @@ CASES = (
     AppendExpectations,
     AppendIdempotence,
     AppendVersions,
+    CachedStates,
+    CloseAndOpen,
+    CodecErrors,
+    DecideOver,
+    Deciders,
+    EveryLimit,
+    Horizon,
+    HorizonBehindOpenAppends,
+    Immutability,
     Joins,
+    LostReply,
+    MetadataContext,
+    Names,
+    Payloads,
+    Races,
     ReadAllFilters,
     ReadStream,
+    Shutdown,
+    StoredSnapshots,
     StreamListing,
+    Subscriptions,
+    Tenancy,
+    TimeTravel,
+    Tombstone,
+    Truncate,
     UnitAtomicity,
+    WakeupLoss,
     WithoutJoins,
 )
 

@@ -13,12 +13,33 @@ from .append_expectations_async import AppendExpectations
 from .append_idempotence_async import AppendIdempotence
 from .append_versions_async import AppendVersions
 from .backend_async import AsyncBackend
+from .close_and_open_async import CloseAndOpen
+from .codec_errors_async import CodecErrors
+from .decide_over_async import DecideOver
+from .deciders_async import Deciders
+from .horizon_async import Horizon, HorizonBehindOpenAppends
+from .immutability_async import Immutability
 from .joins_async import Joins, WithoutJoins
+from .limits_async import EveryLimit
+from .lost_reply_async import LostReply
+from .metadata_context_async import MetadataContext
+from .names_async import Names
 from .needs import fitting
+from .payloads_async import Payloads
+from .races_async import Races
 from .read_all_filters_async import ReadAllFilters
 from .read_stream_async import ReadStream
+from .shutdown_async import Shutdown
+from .snapshots_async import StoredSnapshots
+from .state_cache_async import CachedStates
 from .stream_listing_async import StreamListing
+from .subscriptions_async import Subscriptions
+from .tenancy_async import Tenancy
+from .time_travel_async import TimeTravel
+from .tombstone_async import Tombstone
+from .truncate_async import Truncate
 from .unit_atomicity_async import UnitAtomicity
+from .wakeup_loss_async import WakeupLoss
 
 __all__ = ["CASES", "cases"]
 
@@ -28,11 +49,33 @@ CASES = (
     AppendExpectations,
     AppendIdempotence,
     AppendVersions,
+    CachedStates,
+    CloseAndOpen,
+    CodecErrors,
+    DecideOver,
+    Deciders,
+    EveryLimit,
+    Horizon,
+    HorizonBehindOpenAppends,
+    Immutability,
     Joins,
+    LostReply,
+    MetadataContext,
+    Names,
+    Payloads,
+    Races,
     ReadAllFilters,
     ReadStream,
+    Shutdown,
+    StoredSnapshots,
     StreamListing,
+    Subscriptions,
+    Tenancy,
+    TimeTravel,
+    Tombstone,
+    Truncate,
     UnitAtomicity,
+    WakeupLoss,
     WithoutJoins,
 )
 
