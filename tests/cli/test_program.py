@@ -91,6 +91,11 @@ def test_what_is_no_url_of_a_store_is_refused(run, url):
     assert (done.code, done.error["code"]) == (2, "configuration")
 
 
+def test_a_tenant_whose_name_can_not_be_stored_is_refused(run, url):
+    done = run("streams", "--tenant", "t" * 101, "--json", db=url)
+    assert (done.code, done.error["code"]) == (2, "limit_exceeded")
+
+
 def test_a_store_that_can_not_be_reached_has_a_code_of_its_own(run, folder):
     done = run("migrate", "--json", db=f"sqlite:///{folder}/no/such/folder/store.db")
     assert (done.code, done.error["code"]) == (5, "storage_unavailable")

@@ -13,8 +13,9 @@ from everfold.cli.untyped import parse_object
 from everfold.cli.visible import cell, prose, visible
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -37,7 +38,7 @@ def test_json_that_was_made_visible_is_the_same_json(value):
     assert json.loads(visible(json.dumps(value, ensure_ascii=False))) == value
 
 
-@given(st.dictionaries(st.text(), values))
+@given(st.dictionaries(st.text(max_size=9), values, max_size=3))
 def test_an_object_is_parsed_as_it_was_written(value):
     assert parse_object(json.dumps(value), "--data") == value
 

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..event_store import EventStore
 from ..module import Module
 from .failure import Failure, usage
 
@@ -23,7 +22,7 @@ class Application:
     """The modules of an application, or the function that opens its store."""
 
     modules: tuple[Module, ...] = ()
-    factory: Callable[[], EventStore] | None = None
+    factory: Callable[[], object] | None = None
 
 
 def load_application(reference: str) -> Application:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -35,7 +36,7 @@ def _before_parsing(args: list[str]) -> Settings:
 
 
 def _invoke(program: click.Command, args: list[str], settings: Settings) -> int:
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         # a terminal that can't show a character gets its escape, not a traceback
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -1,0 +1,110 @@
+"""The command line over PostgreSQL: the same answers, and what only a server can do."""
+
+from __future__ import annotations
+
+import json
+import signal
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from everfold import EventStore
+
+
+@pytest.fixture
+def empty(postgres_url, postgres_schema):
+    """A schema that isn't there yet."""
+    return f"{postgres_url}{'&' if urlsplit(postgres_url).query else '?'}schema={postgres_schema}"
+
+
+@pytest.fixture
+def url(folder, empty):
+    """A store without events: what the other fixtures of this folder write to, in place of a file."""
+    with EventStore.open(empty):
+        return empty
+
+
+def test_a_schema_is_looked_at_made_and_found_done(run, empty):
+    pending = run("migrate", "--check", "--json", db=empty)
+    assert (pending.code, pending.data["found"], pending.data["pending"] != []) == (1, 0, True)
+    made = run("migrate", "--json", db=empty)
+    assert (made.code, made.data["applied"]) == (0, pending.data["pending"])
+    assert run("migrate", "--check", "--json", db=empty).data["pending"] == []
+
+
+@pytest.mark.parametrize("command", [["append", "s-1", "t"], ["read", "--all"], ["tail"], ["streams"], ["types"]])
+def test_a_command_that_does_not_migrate_says_which_one_does(run, empty, postgres_url, postgres_schema, command):
+    done = run(*command, db=empty)
+    assert (done.code, done.out, "migrate" in done.err) == (2, "", True)
+    with psycopg.connect(postgres_url) as connection:
+        found = connection.execute("select 1 from pg_namespace where nspname = %s", [postgres_schema]).fetchall()
+    assert found == []
+
+
+def test_the_sql_run_by_hand_is_the_migration(run, empty, postgres_url):
+    script = run("migrate", "--sql", db=empty)
+    assert script.code == 0
+    assert run("migrate", "--sql", "--json", db=empty).data["sql"] == script.out
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(script.out)
+    assert run("migrate", "--check", db=empty).code == 0
+    assert run("append", "stay-1", "booked", db=empty).code == 0
+
+
+def test_events_are_appended_read_listed_and_counted(run, url):
+    first = run("append", "stay-1", "booked", "-d", '{"room": 12}', "--tag", "room:12", "--json", db=url).data
+    assert (first["version"], first["repeated"]) == (1, False)
+    again = run(
+        "append", "stay-1", "booked", "-d", '{"room": 12}', "--tag", "room:12", "--id", first["id"], "--json", db=url
+    )
+    assert again.data == {**first, "repeated": True}
+    assert run("append", "stay-1", "moved", "--expect", "7", db=url).code == 3
+    assert [row[4] for row in run("read", "stay-1", db=url).rows] == ["booked"]
+    assert [row[4] for row in run("read", "--all", "--tag", "room:12", "--backwards", db=url).rows] == ["booked"]
+    assert [row[:3] for row in run("streams", db=url).rows] == [["stay-1", "1", "open"]]
+    assert [row[:3] for row in run("types", db=url).rows] == [["booked", "1", "1"]]
+    assert run("read", "stay-2", db=url).code == 4
+
+
+def test_tail_follows_what_another_process_writes_and_ends_on_ctrl_c(start, run, url):
+    process = start("tail", "--json", db=url)
+    assert process.stderr.readline().startswith("following after position 0")
+    run("append", "stay-1", "booked", db=url)
+    assert json.loads(process.stdout.readline())["type"] == "booked"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("what", ["append", "read", "load"])
+def test_a_bench_makes_its_schema_and_measures(run, empty, what):
+    done = run("bench", what, "--duration", "0.05", "--concurrency", "2", "--json", db=empty)
+    assert (done.code, done.data["operations"] > 0) == (0, True)
+    assert run("bench", "append", "--duration", "0.05", db=empty).code == 6
+
+
+def test_a_wrong_password_is_told_without_it(run, own_postgres):
+    server = own_postgres()
+    rules = server.data / "pg_hba.conf"
+    rules.write_text(f"local all ann scram-sha-256\nhost all ann all scram-sha-256\n{rules.read_text()}")
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        host, port = connection.info.host, connection.info.port
+        connection.execute("create role ann login superuser password 'correct-horse'")
+        connection.execute("select pg_reload_conf()")
+    url = f"postgresql://ann:{{}}@/postgres?host={host}&port={port}"
+    assert run("migrate", db=url.format("correct-horse")).code == 0
+    for more in ([], ["-v"], ["--json"]):
+        done = run("streams", *more, db=url.format("tr0ub4dor"))
+        told = done.out + done.err
+        assert (done.code, "tr0ub4dor" in told, "password authentication failed" in told) == (5, False, True)
+
+
+@pytest.mark.parametrize("secret", ["tr0ub4dor", "p@ss:w/rd", "p%40ss%3Aword", "xy"])
+def test_a_server_that_is_not_there_is_told_without_the_password(run, folder, secret):
+    url = f"postgresql://ann:{secret}@/db?host={folder}"
+    for more in ([], ["-v"], ["--json"]):
+        done = run("streams", *more, db=url)
+        assert done.code in (2, 5)
+        assert f":{secret}@" not in done.out + done.err
+    assert run("streams", "--json", db=f"postgresql://ann@/db?host={folder}").error["code"] == "storage_unavailable"
