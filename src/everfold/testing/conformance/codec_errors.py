@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,9 @@ def gather(state: tuple[Any, ...], event: Any) -> tuple[Any, ...]:
     return (*state, event)
 
 
-gathering = ef.Decider(initial_state=tuple, evolve=gather, decide=lambda command, state: None)
+gathering: ef.Decider[Any, tuple[Any, ...]] = ef.Decider(
+    initial_state=tuple, evolve=gather, decide=lambda command, state: None
+)
 
 
 def by_stream(store: ef.EventStore) -> list[Any]:
@@ -89,7 +91,7 @@ def by_subscription(store: ef.EventStore) -> list[Any]:
     return [e.event for e in events]
 
 
-PATHS: dict[str, Callable[[ef.EventStore], Awaitable[list[Any]]]] = {
+PATHS: dict[str, Callable[[ef.EventStore], Any]] = {
     "read_stream": by_stream,
     "read_all": by_log,
     "load": by_load,

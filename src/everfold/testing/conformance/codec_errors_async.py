@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,9 @@ def gather(state: tuple[Any, ...], event: Any) -> tuple[Any, ...]:
     return (*state, event)
 
 
-gathering = ef.Decider(initial_state=tuple, evolve=gather, decide=lambda command, state: None)
+gathering: ef.Decider[Any, tuple[Any, ...]] = ef.Decider(
+    initial_state=tuple, evolve=gather, decide=lambda command, state: None
+)
 
 
 async def by_stream(store: ef.AsyncEventStore) -> list[Any]:
@@ -88,7 +90,7 @@ async def by_subscription(store: ef.AsyncEventStore) -> list[Any]:
     return [e.event for e in events]
 
 
-PATHS: dict[str, Callable[[ef.AsyncEventStore], Awaitable[list[Any]]]] = {
+PATHS: dict[str, Callable[[ef.AsyncEventStore], Any]] = {
     "read_stream": by_stream,
     "read_all": by_log,
     "load": by_load,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,9 @@ class DecideOver:
         assert (await store.decide_over(BOUNDARY, tally, Add(1), tags=["sum:1"])).state.total == 1
 
     async def test_its_events_get_the_tags_beside_their_own(self, store: ef.AsyncEventStore) -> None:
-        own = ef.Decider(initial_state=int, evolve=lambda s, e: s + e.by, decide=lambda c, s: counted(1, "own"))
+        own: ef.Decider[Any, int] = ef.Decider(
+            initial_state=int, evolve=lambda s, e: s + e.by, decide=lambda c, s: counted(1, "own")
+        )
         decision = await store.decide_over(BOUNDARY, own, None, tags=["sum:1"])
         assert decision.recorded[0].tags == ("own", "sum:1")
         assert await log_of(store, query=BOUNDARY) == list(decision.recorded)

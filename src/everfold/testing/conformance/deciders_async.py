@@ -38,7 +38,9 @@ def enter(state: Ledger, event: Counted) -> Ledger:
     return state
 
 
-ledger = ef.Decider(initial_state=Ledger, evolve=enter, decide=lambda command, state: Counted(command.by))
+ledger: ef.Decider[Add, Ledger] = ef.Decider(
+    initial_state=Ledger, evolve=enter, decide=lambda command, state: Counted(command.by)
+)
 
 RETURNED: dict[str, tuple[Callable[[Add, Tally], Any], list[int]]] = {
     "one event": (lambda command, state: Counted(1), [1]),

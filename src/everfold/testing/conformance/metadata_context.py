@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ class MetadataContext:
                 for _ in range(5):
                     store.append(f"stay-{number}", [Noted()], expected_version=ef.ANY)
 
-        race([lambda n=n: racer(n) for n in range(4)])
+        race([partial(racer, number) for number in range(4)])
         events = log_of(store)
         assert len(events) == 20
         assert [e.metadata["actor"] for e in events] == [f"actor-{str(e.stream)[-1]}" for e in events]

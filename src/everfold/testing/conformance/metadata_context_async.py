@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ class MetadataContext:
                 for _ in range(5):
                     await store.append(f"stay-{number}", [Noted()], expected_version=ef.ANY)
 
-        await race_async([lambda n=n: racer(n) for n in range(4)])
+        await race_async([partial(racer, number) for number in range(4)])
         events = await log_of(store)
         assert len(events) == 20
         assert [e.metadata["actor"] for e in events] == [f"actor-{str(e.stream)[-1]}" for e in events]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from .domain import Add, Noted, notes, tally, texts
 from .needs import needs
 from .reading import all_of, caught_up, log_of, stop, take
 
-CALLS: dict[str, Callable[[ef.EventStore], Awaitable[Any]]] = {
+CALLS: dict[str, Callable[[ef.EventStore], Any]] = {
     "append": lambda store: store.append("stay-1", [Noted()], expected_version=0),
     "append nothing": lambda store: store.append("stay-1", [], expected_version=0),
     "append_if": lambda store: store.append_if([Noted()], ef.AppendCondition(ef.Query(tags=["t"]))),
@@ -86,7 +86,7 @@ class Shutdown:
                 one.wait()
             store.close()
 
-        racers = [partial(reader, 0), partial(reader, 1), closer]
+        racers: list[Callable[[], Any]] = [partial(reader, 0), partial(reader, 1), closer]
         assert race(racers) == [["1", "2"], ["1", "2"], None]
 
     def test_a_subscription_in_the_middle_of_a_page_ends_after_it(self, backend: Backend) -> None:
@@ -96,6 +96,15 @@ class Shutdown:
         assert texts(take(subscription, 2)) == ["1", "2"]
         store.close()
         assert len([item for item in subscription if isinstance(item, ef.RecordedEvent)]) <= 3
+
+    def test_a_subscription_at_its_end_stays_there(self, backend: Backend) -> None:
+        store = backend.open()
+        subscription = store.subscribe()
+        caught_up(subscription)
+        store.close()
+        for _ in range(2):
+            with pytest.raises(StopIteration):
+                next(subscription)
 
     def test_a_read_in_the_middle_is_told_that_the_store_was_closed(self, backend: Backend) -> None:
         store = backend.open()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from .domain import Add, Noted, notes, tally, texts
 from .needs import needs
 from .reading_async import all_of, caught_up, log_of, stop, take
 
-CALLS: dict[str, Callable[[ef.AsyncEventStore], Awaitable[Any]]] = {
+CALLS: dict[str, Callable[[ef.AsyncEventStore], Any]] = {
     "append": lambda store: store.append("stay-1", [Noted()], expected_version=0),
     "append nothing": lambda store: store.append("stay-1", [], expected_version=0),
     "append_if": lambda store: store.append_if([Noted()], ef.AppendCondition(ef.Query(tags=["t"]))),
@@ -85,7 +85,7 @@ class Shutdown:
                 await one.wait()
             await store.close()
 
-        racers = [partial(reader, 0), partial(reader, 1), closer]
+        racers: list[Callable[[], Any]] = [partial(reader, 0), partial(reader, 1), closer]
         assert await race_async(racers) == [["1", "2"], ["1", "2"], None]
 
     async def test_a_subscription_in_the_middle_of_a_page_ends_after_it(self, backend: AsyncBackend) -> None:
@@ -95,6 +95,15 @@ class Shutdown:
         assert texts(await take(subscription, 2)) == ["1", "2"]
         await store.close()
         assert len([item async for item in subscription if isinstance(item, ef.RecordedEvent)]) <= 3
+
+    async def test_a_subscription_at_its_end_stays_there(self, backend: AsyncBackend) -> None:
+        store = await backend.open()
+        subscription = store.subscribe()
+        await caught_up(subscription)
+        await store.close()
+        for _ in range(2):
+            with pytest.raises(StopAsyncIteration):
+                await anext(subscription)
 
     async def test_a_read_in_the_middle_is_told_that_the_store_was_closed(self, backend: AsyncBackend) -> None:
         store = await backend.open()

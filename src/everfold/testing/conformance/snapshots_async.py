@@ -61,7 +61,9 @@ class StoredSnapshots:
         assert await version_of(store) == at
 
     async def test_a_decision_of_many_events_writes_one(self, store: ef.AsyncEventStore) -> None:
-        many = ef.Decider(initial_state=Tally, evolve=add_up, decide=lambda c, s: [Counted(1)] * 12, snapshots=EVERY_5)
+        many: ef.Decider[Any, Tally] = ef.Decider(
+            initial_state=Tally, evolve=add_up, decide=lambda c, s: [Counted(1)] * 12, snapshots=EVERY_5
+        )
         await store.decide("tally-1", many, None)
         assert await version_of(store) == 12
 
@@ -178,7 +180,7 @@ class StoredSnapshots:
         assert await Folding().load(await backend.open()) == (6, 6, 1)
 
     async def test_a_state_that_cannot_be_stored_is_named(self, store: ef.AsyncEventStore) -> None:
-        odd = ef.Decider(
+        odd: ef.Decider[Any, Odd] = ef.Decider(
             initial_state=Odd,
             evolve=lambda s, e: Odd(float("nan")),
             decide=lambda c, s: Counted(),

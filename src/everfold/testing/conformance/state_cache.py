@@ -12,7 +12,7 @@ import everfold as ef
 from ..faults import Faults
 from .backend import Backend
 from .deciders import ledger, watched
-from .domain import Add, Counted, RefusedError, tally
+from .domain import Add, Counted, RefusedError, Tally, tally
 from .reading import log_of
 
 
@@ -58,7 +58,7 @@ class CachedStates:
 
     def test_deciding_nothing_on_a_stale_state_is_decided_again(self, backend: Backend) -> None:
         store, _, other = cached(backend)
-        top_up = ef.Decider(
+        top_up: ef.Decider[int, Tally] = ef.Decider(
             initial_state=tally.initial_state,
             evolve=tally.evolve,
             decide=lambda goal, state: Counted(goal - state.total) if state.total < goal else None,
@@ -105,7 +105,9 @@ class CachedStates:
 
     def test_states_of_two_deciders_over_one_stream_are_kept_apart(self, backend: Backend) -> None:
         store = backend.open(cache=ef.StateCache())
-        sum_up = ef.Decider(initial_state=int, evolve=lambda s, e: s + e.by, decide=lambda c, s: Counted(c))
+        sum_up: ef.Decider[int, int] = ef.Decider(
+            initial_state=int, evolve=lambda s, e: s + e.by, decide=lambda c, s: Counted(c)
+        )
         for number in (1, 2, 3):
             store.decide("tally-1", tally, Add(number))
             decision = store.decide("tally-1", sum_up, number)
