@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from uuid import UUID
 
 from ..errors import EventIdReusedError
@@ -60,7 +61,7 @@ def _repeated(append: StreamAppend, stored: Mapping[bytes, StoredPlace]) -> Appe
         if [place[2] for place in run] != list(range(start + 1, start + 1 + len(run))):
             return None
     positions = [place[0] for place in run]
-    if positions != sorted(positions):
+    if any(after <= before for before, after in pairwise(positions)):
         return None
     return Appended(run[-1][2], _compact(positions), first[3])
 

@@ -61,9 +61,9 @@ class Log:
         draft = _Draft()
         for mark in unit.marks:
             self._mark(draft, mark, now)
+        appended = tuple(self._append(draft, append, next_position, now) for append in unit.appends)
         for condition in unit.conditions:
             self._check_condition(condition)
-        appended = tuple(self._append(draft, append, next_position, now) for append in unit.appends)
         refuse_reused_ids(unit, stored)
         self._keep(draft, unit.snapshots)
         return Committed(appended)
