@@ -89,7 +89,10 @@ def test_ids_that_are_stored_use_no_position_either(storage, words, raw):
     with pytest.raises(EventIdReusedError):
         storage.commit(words.append("stay-2", 0, events=(words.event(), known)))
     assert storage.stream_row("", "stay-2") is None
-    assert raw.execute("select name, seq from sqlite_sequence order by name").fetchall() == [("event", 1), ("stream", 1)]
+    assert raw.execute("select name, seq from sqlite_sequence order by name").fetchall() == [
+        ("event", 1),
+        ("stream", 1),
+    ]
 
 
 @pytest.mark.parametrize("expected", [0, -1])

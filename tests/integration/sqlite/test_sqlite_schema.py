@@ -79,7 +79,10 @@ def test_each_store_has_an_id_of_its_own(tmp_path):
 
 
 def test_never_creates_nothing_and_names_the_command(path):
-    with closing(SqliteStorage(path)) as storage, pytest.raises(SchemaError, match=f"everfold --db sqlite:///{path} migrate"):
+    with (
+        closing(SqliteStorage(path)) as storage,
+        pytest.raises(SchemaError, match=f"everfold --db sqlite:///{path} migrate"),
+    ):
         storage.migrate("never")
     assert not Path(path).exists()
 
@@ -152,7 +155,7 @@ def test_an_older_file_is_refused_unless_auto(path, closed_store, next_release, 
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path, closed_store, next_release):
-    next_release("create table later (id integer);\ninsert into nothing values (1);")
+    next_release("create table later (id integer);\ninsert into missing values (1);")
     with closing(SqliteStorage(path)) as storage:
         with pytest.raises(SchemaError):
             storage.migrate("auto")
@@ -197,7 +200,7 @@ def test_a_closed_store_takes_no_call(storage, words):
         lambda: words.stream(storage, "stay-1"),
         lambda: storage.head(""),
         lambda: storage.migrate("auto"),
-        lambda: storage.schema_status(),
+        storage.schema_status,
         lambda: storage.join(None),
     )
     for call in calls:

@@ -7,12 +7,13 @@ go on beside the one writer; FULL flushes on each commit (NORMAL lost acknowledg
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ConfigurationError
 
-__all__ = ["Options", "connect", "set_wal"]
+__all__ = ["Options", "abandon", "connect", "set_wal"]
 
 _STATEMENTS_CACHED = 256
 
@@ -60,6 +61,13 @@ def connect(options: Options, *, create: bool = False, timeout_seconds: float | 
         connection.close()
         raise
     return connection
+
+
+def abandon(connection: sqlite3.Connection) -> None:
+    """Roll back what is open, and close. Closing alone would keep the locks for as long as a cursor lives somewhere."""
+    with suppress(sqlite3.Error):
+        connection.rollback()
+    connection.close()
 
 
 def set_wal(connection: sqlite3.Connection) -> None:

@@ -18,7 +18,7 @@ from ...runtime.clock import Clock, SystemClock, microseconds_of
 from ..unit import SchemaStatus
 from . import schema
 from .busy import until_free
-from .connections import Options, connect, set_wal
+from .connections import Options, abandon, connect, set_wal
 from .errors import translate
 from .writer import Writer
 
@@ -75,7 +75,7 @@ class Database:
                 found = look(cursor, *args, **kwargs)
                 cursor.execute("commit")
             except sqlite3.Error:
-                connection.close()
+                abandon(connection)
                 raise
             except BaseException:
                 connection.rollback()

@@ -69,8 +69,9 @@ def window(cursor: sqlite3.Cursor, tenant: str, query: Query, wanted: Range) -> 
         return wanted.up_to(wanted.high - step if wanted.backwards else wanted.low + step)
     for item in query.items:
         # one tag alone finds a match in each entry that it looks at; anything more may look at many for one match
-        if len(item.tags) > 1 or item.types or item.categories:
-            values = (tenant, item.tags[0], wanted.low, wanted.high, limits.SCAN_POSITIONS - 1)
+        driving, *others = item.tags
+        if others or item.types or item.categories:
+            values = (tenant, driving, wanted.low, wanted.high, limits.SCAN_POSITIONS - 1)
             end = cursor.execute(SQL["tag_window_end"].format(direction=wanted.direction), values).fetchone()
             wanted = wanted if end is None else wanted.up_to(end[0])
     return wanted

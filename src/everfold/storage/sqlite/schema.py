@@ -52,7 +52,9 @@ class Migration:
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All of this release, numbered from 1 without holes."""
-    paths = [path for path in (files(__package__) / "migrations").iterdir() if path.name.endswith(".sql")]
+    paths = [
+        path for path in (files(__name__.rpartition(".")[0]) / "migrations").iterdir() if path.name.endswith(".sql")
+    ]
     found = tuple(
         Migration(int(path.name[:4]), path.name.removesuffix(".sql"), path.read_text(encoding="utf-8"))
         for path in sorted(paths, key=lambda path: path.name)
@@ -64,7 +66,7 @@ def migrations() -> tuple[Migration, ...]:
 @cache
 def fresh_schema() -> str:
     """What a new file gets: the result of all migrations."""
-    return (files(__package__) / "schema.sql").read_text(encoding="utf-8")
+    return (files(__name__.rpartition(".")[0]) / "schema.sql").read_text(encoding="utf-8")
 
 
 def check_mode(mode: str) -> None:

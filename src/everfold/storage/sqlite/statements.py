@@ -20,7 +20,7 @@ _BLOCK = re.compile(
 @cache
 def load_statements() -> dict[str, str]:
     """Every statement by its name."""
-    folder = files(__package__) / "sql"
+    folder = files(__name__.rpartition(".")[0]) / "sql"
     statements: dict[str, str] = {}
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         text = path.read_text(encoding="utf-8")

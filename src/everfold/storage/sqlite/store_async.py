@@ -7,11 +7,12 @@ one of a few.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ... import limits
 from ...events.query import Query
@@ -29,6 +30,7 @@ from .writer_thread import WriterThread
 
 __all__ = ["AsyncSqliteStorage"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _READER_THREADS = 4
@@ -76,9 +78,7 @@ class AsyncSqliteStorage:
         limit: int,
     ) -> Page:
         versions = (after_version, up_to_version)
-        return await self._in_thread(
-            self._database.read, read.read_stream, tenant, stream, versions, backwards=backwards, limit=limit
-        )
+        return await self._read(read.read_stream, tenant, stream, versions, backwards=backwards, limit=limit)
 
     async def read_all(
         self,
@@ -91,8 +91,7 @@ class AsyncSqliteStorage:
         limit: int,
         beyond_horizon: bool = False,
     ) -> Page:
-        return await self._in_thread(
-            self._database.read,
+        return await self._read(
             read.read_all,
             self._names,
             tenant,
@@ -104,19 +103,19 @@ class AsyncSqliteStorage:
         )
 
     async def head(self, tenant: str) -> int:
-        return await self._in_thread(self._database.read, read.head, tenant)
+        return await self._read(read.head, tenant)
 
     async def stream_row(self, tenant: str, stream: str) -> StreamRow | None:
-        return await self._in_thread(self._database.read, read.stream_row, tenant, stream)
+        return await self._read(read.stream_row, tenant, stream)
 
     async def stream_rows(self, tenant: str, *, category: str | None, after: str, limit: int) -> list[StreamRow]:
-        return await self._in_thread(self._database.read, read.stream_rows, tenant, category, after, limit)
+        return await self._read(read.stream_rows, tenant, category, after, limit)
 
     async def type_counts(self, tenant: str) -> list[TypeCount]:
-        return await self._in_thread(self._database.read, read.type_counts, tenant)
+        return await self._read(read.type_counts, tenant)
 
     async def load_snapshot(self, tenant: str, stream: str, name: str, schema_version: int) -> Snapshot | None:
-        return await self._in_thread(self._database.read, read.load_snapshot, tenant, stream, name, schema_version)
+        return await self._read(read.load_snapshot, tenant, stream, name, schema_version)
 
     def hint(self) -> int:
         if self._database.open and self._watch.changed():
@@ -145,7 +144,7 @@ class AsyncSqliteStorage:
                 self._polling = False
 
     async def migrate(self, mode: str) -> SchemaStatus:
-        return await self._in_thread(self._database.migrate, mode)
+        return await self._in_thread(partial(self._database.migrate, mode))
 
     async def schema_status(self) -> SchemaStatus:
         return await self._in_thread(self._database.schema_status)
@@ -166,9 +165,12 @@ class AsyncSqliteStorage:
         self._database.close()
         self._hints.close()
 
-    async def _in_thread(self, call: Callable[..., T], *values: object, **named: object) -> T:
+    async def _read(self, look: Callable[Concatenate[sqlite3.Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._in_thread(lambda: self._database.read(look, *args, **kwargs))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
         self._database.refuse_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(call, *values, **named))
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call)
 
     def _take_polling(self) -> bool:
         taken, self._polling = not self._polling, True

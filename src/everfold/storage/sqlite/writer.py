@@ -14,7 +14,7 @@ from ...errors import EverfoldError
 from ..unit import Committed, Unit
 from .apply import apply_guarded, apply_unit
 from .busy import until_free
-from .connections import Options, connect, set_wal
+from .connections import Options, abandon, connect, set_wal
 from .errors import translate
 from .statements import SQL
 from .stream_ids import StreamIds
@@ -78,11 +78,11 @@ class Writer:
         return self._connection
 
     def close(self) -> None:
-        """Close the connection, which rolls back what is open."""
+        """Roll back what is open, and close the connection."""
         self._ids.drop()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            abandon(connection)
 
     def _transaction(self, units: Sequence[Unit], apply: _Apply) -> list[Outcome]:
         cursor = self.connection().cursor()
