@@ -10,20 +10,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from examples.flights import questions, timetable
 
 ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from examples.flights import questions, timetable  # noqa: E402  # the path comes first
-
 RAW = ROOT / "examples" / "flights" / "data" / "flights-2013-01.csv.gz"
 PROGRAM = [sys.executable, "-m", "examples.flights"]
 
 
 @pytest.fixture(scope="session")
 def raw() -> Iterator[Callable[..., list[tuple]]]:
-    """`raw("select … from flights")` asks the data file; `left` is the scheduled departure, an instant in UTC."""
+    """`raw("select … from flights")` asks the data file; `due` is the scheduled departure, an instant in UTC."""
     with duckdb.connect() as connection:
         connection.execute(
             f"""create table flights as

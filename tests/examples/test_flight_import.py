@@ -116,6 +116,14 @@ def test_the_log_is_the_same_on_memory(whole, some_days):
     assert asyncio.run(in_memory()) == whole
 
 
+def test_on_postgresql_every_flight_has_the_same_history(whole, some_days, postgres_url, postgres_schema):
+    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}schema={postgres_schema}"
+    importing.run(url, read_timetable(some_days), importing.BATCH_EVENTS)
+    with questions.open_store(url) as store:
+        stored = {(r.stream, r.version, r.type, r.id, r.recorded_at, r.raw, r.tags) for r in store.read_all()}
+    assert stored == {row[1:] for row in whole}
+
+
 def test_without_a_terminal_progress_is_plain_lines_on_stderr(program, some_days, whole):
     done = program("import", "--db", "sqlite:///plain.db", "--csv", str(some_days), "--batch", "100")
     first, *lines = done.stderr.splitlines()
