@@ -30,12 +30,8 @@ BY_HAND = {
 NAMES = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
-    "__aiter__": "__iter__",
-    "__anext__": "__next__",
     "aclose": "close",
-    "aiter": "iter",
     "anext": "next",
-    "asynccontextmanager": "contextmanager",
     "StopAsyncIteration": "StopIteration",
 }
 PREFIX = re.compile(r"\bAsync(?=[A-Z])")
