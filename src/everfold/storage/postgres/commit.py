@@ -14,7 +14,7 @@ import psycopg
 from ...errors import EventIdReusedError, EverfoldError
 from ..repetition import StoredPlace, ids_of, refuse_reused_ids, repetition
 from ..unit import Committed, Unit
-from .encode import append_parameters, appended_one, commit_parameters, committed, is_plain
+from .encode import append_statement, appended_one, commit_parameters, committed, is_plain
 from .errors import refused, retryable, translate
 from .packing import EPOCH_MICROSECONDS, pack_ids
 from .session import Session
@@ -41,7 +41,8 @@ def commit_unit(session: Session, sql: Mapping[str, bytes], unit: Unit) -> Commi
 def apply_unit(session: Session, sql: Mapping[str, bytes], unit: Unit) -> Committed:
     """One round trip, inside whatever transaction the session has open. Raises psycopg.Error."""
     if is_plain(unit):
-        row = session.fetch_one(sql["append"], *append_parameters(unit))
+        name, parameters = append_statement(unit)
+        row = session.fetch_one(sql[name], *parameters)
         assert row is not None
         return appended_one(unit, row)
     row = session.fetch_one(sql["commit"], *commit_parameters(unit))

@@ -21,7 +21,7 @@ from .packing import (
 )
 
 __all__ = [
-    "append_parameters",
+    "append_statement",
     "appended_one",
     "batch_committed",
     "batch_parameters",
@@ -50,10 +50,15 @@ def size_of(unit: Unit) -> int:
     return sum(len(event.data) + len(event.metadata) for append in unit.appends for event in append.events)
 
 
-def append_parameters(unit: Unit) -> tuple[Any, ...]:
-    """For `append`, of a plain unit."""
+def append_statement(unit: Unit) -> tuple[str, tuple[Any, ...]]:
+    """The statement and its parameters for a plain unit."""
     append = unit.appends[0]
-    return (unit.tenant, append.stream, append.expected, _moment(unit), *_events(append.events))
+    start = (unit.tenant, append.stream, append.expected, _moment(unit))
+    if len(append.events) != 1:
+        return "append", start + _events(append.events)
+    (event,) = append.events
+    rest = (event.type, event.schema_version, event.data, event.metadata, _tags(event))
+    return "append_one", (*start, Packed(event.id), *rest)
 
 
 def commit_parameters(unit: Unit) -> tuple[Any, ...]:
@@ -160,8 +165,12 @@ def _events(events: Sequence[EncodedEvent]) -> tuple[Packed | None, ...]:
         pack_int4([event.schema_version for event in events]),
         pack_bytes([event.data for event in events]),
         pack_bytes([event.metadata for event in events]),
-        pack_texts([_encode_json(event.tags).decode() if event.tags else None for event in events]) if tagged else None,
+        pack_texts([_tags(event) for event in events]) if tagged else None,
     )
+
+
+def _tags(event: EncodedEvent) -> str | None:
+    return _encode_json(event.tags).decode() if event.tags else None
 
 
 def _moment(unit: Unit) -> Packed | None:

@@ -106,7 +106,7 @@ class AsyncGroup:
             batch[0].ticket.lead(partial(self._lead, batch))
 
     def _next_batch(self) -> list[_Queued]:
-        batch = self._take_batch() if self._lanes < _LANES else []
+        batch = self._take_batch() if self._queue and self._lanes < _LANES else []
         if batch:
             self._begin([queued.stream for queued in batch])
         return batch

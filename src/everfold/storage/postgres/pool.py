@@ -153,7 +153,8 @@ class Pool:
             self._open -= 1
         else:
             self._idle.append(session)
-        self._returned.notify()
+        if self._closed:
+            self._returned.notify()
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -152,7 +152,8 @@ class AsyncPool:
             self._open -= 1
         else:
             self._idle.append(session)
-        self._returned.notify()
+        if self._closed:
+            self._returned.notify()
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -7,10 +7,10 @@ log lies below the lock horizon (`horizon_async.py`, `sql/schema/02_horizon.sql`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import msgspec
 import psycopg
 
 from ... import limits
@@ -200,7 +200,7 @@ class AsyncPostgresStorage:
         """With the time of the clock that the store was given, if it was given one."""
         if self._clock is None or unit.recorded_at is not None:
             return unit
-        return replace(unit, recorded_at=microseconds_of(self._clock.now()))
+        return msgspec.structs.replace(unit, recorded_at=microseconds_of(self._clock.now()))
 
 
 def _groups(unit: Unit) -> bool:

@@ -24,6 +24,7 @@ _IDLE_ROUNDS = 20
 """The tracker ends after this many polls at the slowest pace with nobody waiting."""
 
 _RECONNECT_SECONDS = 0.5
+_IDLE_SECONDS = 60.0
 
 
 class Wakeup:
@@ -43,6 +44,8 @@ class Wakeup:
         self._stopping = Hints()
         self._stopped = False
         self._mutex = Mutex()
+        self._latest = 0
+        self._announcer_waits = False
         self._announcer: Worker | None = None
         self._tracker: Worker | None = None
         self._waiting = 0
@@ -53,8 +56,10 @@ class Wakeup:
         """Events of this process are visible now: raise the hint, and have the other processes told."""
         self._settle(first, last)
         self.hints.notify()
-        self._unannounced.notify()
-        if self._announcer is None:
+        self._latest = last
+        if self._announcer_waits:
+            self._unannounced.notify()
+        elif self._announcer is None:
             with self._mutex:
                 if self._announcer is None and not self._stopped:
                     self._announcer = spawn(self._announce)
@@ -97,11 +102,20 @@ class Wakeup:
 
     def _announce(self) -> None:
         announced = 0
-        while self._unannounced.count != announced or not self._stopped:
-            if self._unannounced.count != announced or self._unannounced.wait(announced, 60.0):
-                announced = self._unannounced.count
-                self._send()
-                self._stopping.wait(0, limits.NOTIFY_SECONDS_MIN)
+        while not self._stopped or self._latest != announced:
+            if self._latest == announced:
+                self._until_commit(announced)
+                continue
+            announced = self._latest
+            self._send()
+            self._stopping.wait(0, limits.NOTIFY_SECONDS_MIN)
+
+    def _until_commit(self, announced: int) -> None:
+        # said before the last look: a commit after the look sees it, and notifies
+        seen, self._announcer_waits = self._unannounced.count, True
+        if self._latest == announced:
+            self._unannounced.wait(seen, _IDLE_SECONDS)
+        self._announcer_waits = False
 
     def _send(self) -> None:
         try:

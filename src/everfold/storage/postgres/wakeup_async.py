@@ -23,6 +23,7 @@ _IDLE_ROUNDS = 20
 """The tracker ends after this many polls at the slowest pace with nobody waiting."""
 
 _RECONNECT_SECONDS = 0.5
+_IDLE_SECONDS = 60.0
 
 
 class AsyncWakeup:
@@ -42,6 +43,8 @@ class AsyncWakeup:
         self._stopping = Hints()
         self._stopped = False
         self._mutex = Mutex()
+        self._latest = 0
+        self._announcer_waits = False
         self._announcer: Worker | None = None
         self._tracker: Worker | None = None
         self._waiting = 0
@@ -52,8 +55,10 @@ class AsyncWakeup:
         """Events of this process are visible now: raise the hint, and have the other processes told."""
         self._settle(first, last)
         self.hints.notify()
-        self._unannounced.notify()
-        if self._announcer is None:
+        self._latest = last
+        if self._announcer_waits:
+            self._unannounced.notify()
+        elif self._announcer is None:
             async with self._mutex:
                 if self._announcer is None and not self._stopped:
                     self._announcer = spawn(self._announce)
@@ -96,11 +101,20 @@ class AsyncWakeup:
 
     async def _announce(self) -> None:
         announced = 0
-        while self._unannounced.count != announced or not self._stopped:
-            if self._unannounced.count != announced or await self._unannounced.wait(announced, 60.0):
-                announced = self._unannounced.count
-                await self._send()
-                await self._stopping.wait(0, limits.NOTIFY_SECONDS_MIN)
+        while not self._stopped or self._latest != announced:
+            if self._latest == announced:
+                await self._until_commit(announced)
+                continue
+            announced = self._latest
+            await self._send()
+            await self._stopping.wait(0, limits.NOTIFY_SECONDS_MIN)
+
+    async def _until_commit(self, announced: int) -> None:
+        # said before the last look: a commit after the look sees it, and notifies
+        seen, self._announcer_waits = self._unannounced.count, True
+        if self._latest == announced:
+            await self._unannounced.wait(seen, _IDLE_SECONDS)
+        self._announcer_waits = False
 
     async def _send(self) -> None:
         try:

@@ -21,6 +21,7 @@ grant select on all tables in schema @schema@ to everfold_writer, everfold_reade
 grant execute on function @schema@.last_drawn_v1(), @schema@.lowest_open_v1(), @schema@.open_appends_v1(), @schema@.self_test_v1()
   to everfold_writer, everfold_reader;
 grant execute on function
+  @schema@.append_one_v1(text, text, bigint, timestamptz, uuid, text, integer, bytea, bytea, text),
   @schema@.append_v1(text, text, bigint, timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[]),
   @schema@.append_many_v1(text[], text[], bigint[], integer[], timestamptz[], uuid[], text[], integer[], bytea[], bytea[], text[]),
   @schema@.commit_v1(text, text[], bigint[], integer[], timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[], jsonb,

@@ -3,8 +3,13 @@
 select set_config('default_transaction_isolation', 'read committed', false), set_config('lock_timeout', $1, false),
        set_config('jit', 'off', false), set_config('timezone', 'UTC', false)
 
+-- name: append_one
+-- One event to one stream.
+select version, first_position, positions, recorded_at
+from @schema@.append_one_v1($1, $2, $3, $4, $5, $6, $7::integer, $8, $9, $10)
+
 -- name: append
--- One append to one stream.
+-- One append to one stream, of any number of events.
 select version, first_position, positions, recorded_at
 from @schema@.append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 

@@ -1,4 +1,6 @@
 -- The tables. The tenant stands in every one and leads every key; events and their tags are only ever inserted.
+-- No check constraints and no generated columns: the server plans each anew in every statement, and only the functions of
+-- this schema write here.
 
 create sequence @schema@.position_seq as bigint cache 1;
 comment on sequence @schema@.position_seq is
@@ -27,8 +29,8 @@ create table @schema@.stream (
   updated_at timestamptz not null,
   tenant text collate "C" not null,
   name text collate "C" not null,
-  category text collate "C" not null generated always as (split_part(name, '-', 1)) stored,
-  status text collate "C" not null default 'open' check (status in ('open', 'tombstoned', 'archived')),
+  category text collate "C" not null,
+  status text collate "C" not null default 'open',  -- open, tombstoned or archived
   unique (tenant, name)
 ) with (fillfactor = 70);
 create index stream_category on @schema@.stream (tenant, category, name);
@@ -47,8 +49,7 @@ create table @schema@.event (
   tags text,
   constraint event_pkey primary key (tenant, position),
   constraint event_stream_version unique (stream_id, version),
-  constraint event_id_unique unique (tenant, event_id),
-  check ((stream_id is null) = (version is null))
+  constraint event_id_unique unique (tenant, event_id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 create table @schema@.event_tag (

@@ -8,7 +8,7 @@
 -- transaction's id, so a value that was left behind means nothing. The key: bit 62, 14 bits of the sequence's oid that say
 -- whose horizon it is, and 48 of the position.
 create function @schema@.enter_horizon_v1() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 declare
   v_setting constant text := 'everfold.horizon_' || '@schema@.position_seq'::regclass::oid;
   v_transaction constant text := pg_current_xact_id();

@@ -3,20 +3,20 @@
 
 -- Bit 61 keeps these keys apart from the horizon's; 13 bits of the schema's sequence and 48 of the tag.
 create function @schema@.tag_key_v1(p_tenant text, p_tag text) returns bigint
-language sql stable set search_path = pg_catalog, pg_temp as $body$
+language sql stable as $body$
   select (1::bigint << 61) | (('@schema@.position_seq'::regclass::oid::bigint & 8191) << 48)
     | (hashtextextended(p_tag collate "C", hashtextextended(p_tenant collate "C", 0)) & ((1::bigint << 48) - 1))
 $body$;
 
 create function @schema@.distinct_tags_v1(p_tags text[]) returns text[]
-language sql immutable set search_path = pg_catalog, pg_temp as $body$
+language sql immutable as $body$
   select coalesce(array_agg(distinct t.tag collate "C"), '{}')
   from unnest(p_tags) u(tags), lateral json_array_elements_text(u.tags::json) t(tag)
 $body$;
 
 -- Table locks come before every row and tag lock. Above 256 tags one lock stands for all; a condition holds its opposite.
 create function @schema@.lock_tables_v1(p_tags integer, p_conditions boolean, p_untagged boolean, p_streamless boolean)
-returns void language plpgsql set search_path = pg_catalog, pg_temp as $body$
+returns void language plpgsql as $body$
 begin
   if p_untagged then
     lock table @schema@.stream in share row exclusive mode;  -- every append updates it, or locks it below
@@ -34,7 +34,7 @@ end
 $body$;
 
 create function @schema@.lock_tags_v1(p_tenant text, p_shared text[], p_exclusive text[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 declare
   v_lock record;
 begin
@@ -57,7 +57,7 @@ $body$;
 
 -- The first position above p_after of an event that fits the alternative and was not seen; null when there is none.
 create function @schema@.first_match_v1(p_tenant text, p_item jsonb, p_after bigint, p_seen bigint[]) returns bigint
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 declare
   v_types constant text[] := array(select jsonb_array_elements_text(p_item -> 'types'));
   v_categories constant text[] := array(select jsonb_array_elements_text(p_item -> 'categories'));
@@ -90,7 +90,7 @@ $body$;
 
 -- Raises EV003 for the first condition that an event contradicts. It needs a snapshot taken after the tag locks.
 create function @schema@.check_conditions_v1(p_tenant text, p_conditions jsonb) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 declare
   v_condition record;
   v_position bigint;
@@ -117,7 +117,7 @@ $body$;
 -- Locks the tags of accepted appends without waiting; gives the places of the appends whose tags a condition holds.
 -- One lock stands for all above 256 tags; it fails at once (55P03) when a condition is open.
 create function @schema@.try_lock_tags_v1(p_tenants text[], p_unit integer[], p_verdicts integer[], p_tags text[])
-returns integer[] language plpgsql set search_path = pg_catalog, pg_temp as $body$
+returns integer[] language plpgsql as $body$
 declare
   v_busy integer[];
   v_keys constant bigint[] := array(

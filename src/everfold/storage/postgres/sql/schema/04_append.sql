@@ -2,7 +2,7 @@
 -- so that a refused append uses none. A conflict is raised: an aborted transaction waits for no flush of the log.
 
 create function @schema@.refuse_stream_v1(p_stream text, p_expected bigint, p_actual bigint, p_status text) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 begin
   if p_status <> 'open' then
     raise exception using errcode = 'EV002', message = 'the stream takes no more events',
@@ -21,7 +21,7 @@ $body$;
 
 -- Raises EV004 when an id is stored already or given twice; nothing was drawn yet.
 create function @schema@.refuse_stored_ids_v1(p_tenant text, p_ids uuid[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 begin
   if exists (select from @schema@.event e where e.tenant = p_tenant and e.event_id = any (p_ids))
      or (cardinality(p_ids) > 1 and (select count(distinct i) from unnest(p_ids) i) < cardinality(p_ids)) then
@@ -31,10 +31,59 @@ end
 $body$;
 
 create function @schema@.insert_tags_v1(p_tenant text, p_positions bigint[], p_tags text[]) returns void
-language sql volatile set search_path = pg_catalog, pg_temp as $body$
+language sql volatile as $body$
   insert into @schema@.event_tag (tenant, tag, position)
   select p_tenant, t.tag, u.position
   from unnest(p_positions, p_tags) u(position, tags), lateral json_array_elements_text(u.tags::json) t(tag)
+$body$;
+
+-- One event, which most appends are: no arrays to take apart, a sixth less time than the function below.
+create function @schema@.append_one_v1(
+  p_tenant text, p_stream text, p_expected bigint, p_recorded_at timestamptz,
+  p_id uuid, p_type text, p_schema_version integer, p_data bytea, p_metadata bytea, p_tags text,
+  out version bigint, out first_position bigint, out positions bigint[], out recorded_at timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+declare
+  v_id bigint;
+  v_version bigint;
+  v_status text;
+begin
+  recorded_at := coalesce(p_recorded_at, clock_timestamp());
+  loop
+    select s.id, s.version, s.status into v_id, v_version, v_status
+    from @schema@.stream s where s.tenant = p_tenant and s.name = p_stream;
+    v_version := coalesce(v_version, 0);
+    if v_status <> 'open'
+       or not (p_expected = v_version or p_expected = -1 or (p_expected = -2 and v_version > 0)) then
+      perform @schema@.refuse_stream_v1(p_stream, p_expected, v_version, coalesce(v_status, 'open'));
+    end if;
+    if v_id is null then  -- waits for a rival that creates the same stream, and loses to it
+      insert into @schema@.stream (tenant, name, category, version, created_at, updated_at)
+      values (p_tenant, p_stream, split_part(p_stream, '-', 1), 1, recorded_at, recorded_at)
+      on conflict do nothing returning id, version into v_id, version;
+    else
+      update @schema@.stream s set version = s.version + 1, updated_at = recorded_at
+      where s.id = v_id and s.status = 'open' and (p_expected < 0 or s.version = p_expected)
+      returning s.version into version;
+    end if;
+    exit when found;
+  end loop;
+  if p_tags is not null then
+    perform @schema@.lock_tags_v1(p_tenant, @schema@.distinct_tags_v1(array[p_tags]), '{}');
+  end if;
+  if exists (select from @schema@.event e where e.tenant = p_tenant and e.event_id = p_id) then
+    perform @schema@.refuse_stored_ids_v1(p_tenant, array[p_id]);
+  end if;
+  perform @schema@.enter_horizon_v1();
+  first_position := nextval('@schema@.position_seq');
+  insert into @schema@.event
+    (position, stream_id, version, recorded_at, event_id, schema_version, tenant, type, data, metadata, tags)
+  values (first_position, v_id, version, recorded_at, p_id, p_schema_version, p_tenant, p_type, p_data, p_metadata, p_tags);
+  if p_tags is not null then
+    perform @schema@.insert_tags_v1(p_tenant, array[first_position], array[p_tags]);
+  end if;
+end
 $body$;
 
 create function @schema@.append_v1(
@@ -68,8 +117,8 @@ begin
       return;
     end if;
     if v_id is null then  -- waits for a rival that creates the same stream, and loses to it
-      insert into @schema@.stream (tenant, name, version, created_at, updated_at)
-      values (p_tenant, p_stream, v_count, recorded_at, recorded_at)
+      insert into @schema@.stream (tenant, name, category, version, created_at, updated_at)
+      values (p_tenant, p_stream, split_part(p_stream, '-', 1), v_count, recorded_at, recorded_at)
       on conflict do nothing returning id, version into v_id, version;
     else
       update @schema@.stream s set version = s.version + v_count, updated_at = recorded_at
@@ -83,17 +132,6 @@ begin
   end if;
   perform @schema@.refuse_stored_ids_v1(p_tenant, p_ids);
   perform @schema@.enter_horizon_v1();
-  if v_count = 1 then
-    first_position := nextval('@schema@.position_seq');
-    insert into @schema@.event
-      (position, stream_id, version, recorded_at, event_id, schema_version, tenant, type, data, metadata, tags)
-    values (first_position, v_id, version, recorded_at, p_ids[1], p_schema_versions[1], p_tenant, p_types[1], p_data[1],
-            p_metadata[1], p_tags[1]);
-    if v_tags is not null then
-      perform @schema@.insert_tags_v1(p_tenant, array[first_position], p_tags);
-    end if;
-    return;
-  end if;
   positions := array(select nextval('@schema@.position_seq') from generate_series(1, v_count));
   insert into @schema@.event
     (position, stream_id, version, recorded_at, event_id, schema_version, tenant, type, data, metadata, tags)

@@ -23,8 +23,8 @@ declare
   v_events integer;
 begin
   recorded_at := clock_timestamp();
-  insert into @schema@.stream (tenant, name, version, created_at, updated_at)
-  select a.tenant, a.name, 0, coalesce(a.at, append_many_v1.recorded_at), coalesce(a.at, append_many_v1.recorded_at)
+  insert into @schema@.stream (tenant, name, category, version, created_at, updated_at)
+  select a.tenant, a.name, split_part(a.name, '-', 1), 0, coalesce(a.at, append_many_v1.recorded_at), coalesce(a.at, append_many_v1.recorded_at)
   from unnest(p_tenants, p_streams, p_expected, p_recorded_at) a(tenant, name, expected, at)
   where a.expected in (0, -1)
     and not exists (select from @schema@.stream s where s.tenant = a.tenant and s.name = a.name)

@@ -4,11 +4,11 @@
 -- The distinct names, locked by id; missing streams that will get events are created first, by name.
 create function @schema@.lock_streams_v1(p_tenant text, p_names text[], p_create text[], p_at timestamptz,
   out ids bigint[], out names text[], out versions bigint[], out statuses text[], out truncated bigint[])
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 #variable_conflict use_column
 begin
-  insert into @schema@.stream (tenant, name, version, created_at, updated_at)
-  select p_tenant, c.name, 0, p_at, p_at from (select distinct unnest(p_create) as name) c
+  insert into @schema@.stream (tenant, name, category, version, created_at, updated_at)
+  select p_tenant, c.name, split_part(c.name, '-', 1), 0, p_at, p_at from (select distinct unnest(p_create) as name) c
   where not exists (select from @schema@.stream s where s.tenant = p_tenant and s.name = c.name)
   order by c.name collate "C" on conflict do nothing;
   select coalesce(array_agg(l.id), '{}'), coalesce(array_agg(l.name), '{}'), array_agg(l.version), array_agg(l.status),
@@ -20,7 +20,7 @@ end
 $body$;
 
 create function @schema@.save_snapshots_v1(p_tenant text, p_snapshots jsonb, p_data bytea[]) returns void
-language sql volatile set search_path = pg_catalog, pg_temp as $body$
+language sql volatile as $body$
   insert into @schema@.snapshot as k (tenant, stream, name, schema_version, version, data)
   select p_tenant, s.value ->> 'stream', s.value ->> 'name', (s.value ->> 'schema_version')::integer,
          (s.value ->> 'version')::bigint, p_data[s.place]

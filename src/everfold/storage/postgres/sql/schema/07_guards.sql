@@ -1,7 +1,7 @@
 -- The past can't be changed: the database refuses it, for the owner of the tables too.
 
 create function @schema@.refuse_change() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $body$
+language plpgsql as $body$
 begin
   raise exception using errcode = 'EV007',
     message = format('%s on %I.%I is refused: events are never changed or deleted', tg_op, tg_table_schema, tg_table_name);
