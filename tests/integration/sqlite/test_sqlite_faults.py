@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from everfold.errors import StorageError, StorageUnavailableError
+from everfold.storage.sqlite.connections import Options, abandon, connect
 from everfold.storage.sqlite.store import SqliteStorage
 
 UNIT_EVENTS = 5
@@ -98,6 +99,18 @@ def test_a_lock_held_for_a_while_is_waited_for(storage, words, raw):
     raw.execute("commit")
     waiting.join()
     assert found[0].appends[0].version == 1
+
+
+def test_an_abandoned_connection_lets_go_of_its_lock_while_a_cursor_lives(path, storage, raw):
+    connection = connect(Options(path))
+    cursor = connection.execute("begin immediate")
+    cursor.execute("select name from sqlite_master")
+    abandon(connection)
+    raw.execute("pragma busy_timeout = 0")
+    raw.execute("begin immediate")
+    raw.execute("rollback")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        cursor.fetchone()
 
 
 def test_readers_never_wait_for_a_writer(storage, words, raw):

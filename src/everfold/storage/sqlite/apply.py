@@ -17,9 +17,8 @@ from ..repetition import refuse_reused_ids, repetition
 from ..unit import Appended, Committed, EncodedEvent, Unit
 from .judgement import Stream, Verdict, first_result, judge, stored_places
 from .statements import SQL
-from .stream_ids import StreamIds
 
-__all__ = ["apply_guarded", "apply_unit"]
+__all__ = ["StreamIds", "apply_guarded", "apply_unit"]
 
 _INSERT_STREAM = SQL["insert_stream"]
 _ADVANCE_STREAM = SQL["advance_stream"]
@@ -31,6 +30,9 @@ _UPSERT_SNAPSHOT = SQL["upsert_snapshot"]
 _encode_tags = msgspec.json.Encoder().encode
 
 EventRow = tuple[object, ...]
+StreamIds = dict[tuple[str, str], int]
+"""(tenant, name) → id of streams met before. One from a transaction that was rolled back may be another stream's by now:
+the statement that uses it checks the name, so a wrong one costs a look-up and no more."""
 
 
 def apply_unit(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int, ids: StreamIds) -> Committed:
@@ -69,8 +71,7 @@ def apply_guarded(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int) -> Commi
 
 def _apply_or_repeat(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int) -> Committed:
     try:
-        # ids that a savepoint takes back must not be remembered
-        return apply_unit(cursor, unit, recorded_at, StreamIds())
+        return apply_unit(cursor, unit, recorded_at, {})
     except sqlite3.IntegrityError:
         cursor.execute("rollback to everfold_unit")
         stored = stored_places(cursor, unit)
@@ -91,7 +92,7 @@ def _append_to_known(cursor: sqlite3.Cursor, unit: Unit, now: int, ids: StreamId
     append = unit.appends[0]
     if append.stream is None or append.expected <= 0 or not append.events:
         return None
-    stream_id = ids.committed.get((unit.tenant, append.stream))
+    stream_id = ids.get((unit.tenant, append.stream))
     if stream_id is None:
         return None
     version = append.expected + len(append.events)
@@ -106,7 +107,7 @@ def _write(cursor: sqlite3.Cursor, unit: Unit, verdict: Verdict, now: int, ids: 
     for stream in verdict.streams.values():
         _keep_stream(cursor, tenant, stream, now)
         if stream.id is not None:
-            ids.meet(tenant, stream.name, stream.id)
+            ids[tenant, stream.name] = stream.id
     appended = [
         _append_to_none(cursor, tenant, append.events, now)
         if append.stream is None

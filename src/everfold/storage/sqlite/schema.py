@@ -165,7 +165,7 @@ def _refuse_edited(applied: list[tuple[int, str, str]], path: str) -> None:
 
 
 def _refuse_incomplete(found: set[str], path: str) -> None:
-    missing = _names_of_fresh_schema() - found
+    missing = _names_in(fresh_schema()) - found
     if missing:
         raise SchemaError(
             f"{path} was changed by hand: {', '.join(sorted(missing))} missing. Restore a backup, then run: "
@@ -174,10 +174,10 @@ def _refuse_incomplete(found: set[str], path: str) -> None:
 
 
 @cache
-def _names_of_fresh_schema() -> frozenset[str]:
+def _names_in(script: str) -> frozenset[str]:
     connection = sqlite3.connect(":memory:")
     try:
-        run_script(connection, fresh_schema())
+        run_script(connection, script)
         return frozenset(name for (name,) in connection.execute(SQL["table_names"]))
     finally:
         connection.close()

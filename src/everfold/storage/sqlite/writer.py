@@ -10,14 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from ... import limits
 from ...errors import EverfoldError
 from ..unit import Committed, Unit
-from .apply import apply_guarded, apply_unit
+from .apply import StreamIds, apply_guarded, apply_unit
 from .busy import until_free
 from .connections import Options, abandon, connect, set_wal
 from .errors import translate
 from .statements import SQL
-from .stream_ids import StreamIds
 
 __all__ = ["Outcome", "Writer"]
 
@@ -44,7 +44,7 @@ class Writer:
         self._now = now
         self._connection: sqlite3.Connection | None = None
         self._committing = False
-        self._ids = StreamIds()
+        self._ids: StreamIds = {}
 
     def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         """Each unit's result, or the error it was refused with, in their order."""
@@ -54,7 +54,6 @@ class Writer:
                 return self._transaction(units, self._plainly)
             except _OF_ONE_UNIT:
                 self.connection().rollback()
-                self._ids.drop()
                 return self._transaction(units, self._guarded)
         except sqlite3.Error as error:
             self.close()
@@ -79,7 +78,6 @@ class Writer:
 
     def close(self) -> None:
         """Roll back what is open, and close the connection."""
-        self._ids.drop()
         connection, self._connection = self._connection, None
         if connection is not None:
             abandon(connection)
@@ -90,7 +88,8 @@ class Writer:
         outcomes = [apply(cursor, unit) for unit in units]
         self._committing = True
         cursor.execute("commit")
-        self._ids.keep()
+        if len(self._ids) > limits.NAME_CACHE_ENTRIES:
+            self._ids.clear()
         return outcomes
 
     def _plainly(self, cursor: sqlite3.Cursor, unit: Unit) -> Outcome:
