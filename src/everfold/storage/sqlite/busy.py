@@ -24,13 +24,15 @@ def until_free(action: Callable[[], object], timeout_seconds: float) -> None:
 
     Raises the driver's busy error after the timeout. `action` must leave nothing behind when it is refused.
     """
-    deadline = time.monotonic() + timeout_seconds
+    deadline: float | None = None
     pause = _PAUSE_SECONDS_MIN
     while True:
         try:
             action()
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= deadline:
+            now = time.monotonic()
+            deadline = now + timeout_seconds if deadline is None else deadline
+            if not is_busy(error) or now >= deadline:
                 raise
         else:
             return

@@ -119,8 +119,8 @@ class GroupCommit:
     def _lead(self, own: Ticket) -> None:
         batch = [own]
         try:
-            with self._mutex:
-                if self._queue:
+            if self._queue:
+                with self._mutex:
                     take_batch(self._queue, self._units_max, batch)
             for ticket, outcome in zip(batch, self._commit([ticket.unit for ticket in batch]), strict=True):
                 ticket.outcome = outcome

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ... import limits
 from ...errors import EverfoldError
@@ -84,7 +85,7 @@ class Writer:
 
     def _transaction(self, units: Sequence[Unit], apply: _Apply) -> list[Outcome]:
         cursor = self.connection().cursor()
-        until_free(lambda: cursor.execute("begin immediate"), self._options.busy_timeout_seconds)
+        until_free(partial(cursor.execute, "begin immediate"), self._options.busy_timeout_seconds)
         outcomes = [apply(cursor, unit) for unit in units]
         self._committing = True
         cursor.execute("commit")
