@@ -46,10 +46,8 @@ if TYPE_CHECKING:
     from .store.cache import StateCache
     from .subscriptions.marker import CaughtUp
 
-__all__ = [
+__all__ = [  # noqa: RUF022  (in the order of `sorted`, so that it is checked by it)
     "ANY",
-    "NO_STREAM",
-    "STREAM_EXISTS",
     "Aggregate",
     "AppendCondition",
     "AppendConditionFailedError",
@@ -68,9 +66,11 @@ __all__ = [
     "LimitExceededError",
     "Limits",
     "Module",
+    "NO_STREAM",
     "NewEvent",
     "Query",
     "RecordedEvent",
+    "STREAM_EXISTS",
     "SchemaError",
     "Snapshots",
     "StateCache",

@@ -17,7 +17,7 @@ _FORMS = "memory://, sqlite:///file.db, postgresql://user@host/database"
 
 def connect(url: str, *, clock: Clock | None, **options: Any) -> AsyncStorage:
     """A storage for the URL; nothing is opened before its first use. Raises ConfigurationError, naming the forms."""
-    scheme = url.partition(":")[0].lower() if isinstance(url, str) else ""
+    scheme = url.partition("://")[0].lower() if isinstance(url, str) and "://" in url else ""
     opener = {"memory": _memory, "sqlite": _sqlite, "postgresql": _postgres, "postgres": _postgres}.get(scheme)
     if opener is None:
         raise ConfigurationError(f"{masked(str(url))!r} is no store's URL; the forms are {_FORMS}")
@@ -38,7 +38,7 @@ def masked(url: str) -> str:
 def _memory(url: str, clock: Clock | None, options: dict[str, Any]) -> AsyncStorage:
     from .storage.memory.store_async import AsyncMemoryStorage
 
-    _refuse_options(url, options, set())
+    _refuse_options(url, {**dict(parse_qsl(urlsplit(url).query)), **options}, set())
     return AsyncMemoryStorage(clock=clock)
 
 
@@ -53,7 +53,7 @@ def _sqlite(url: str, clock: Clock | None, options: dict[str, Any]) -> AsyncStor
     if parts.netloc or not path:
         raise ConfigurationError(f"{url!r} names no file: sqlite:///file.db (relative) or sqlite:////var/file.db")
     if "busy_timeout_seconds" in options:
-        options["busy_timeout_seconds"] = float(options["busy_timeout_seconds"])
+        options["busy_timeout_seconds"] = _number(url, options, "busy_timeout_seconds", float)
     return AsyncSqliteStorage(path, clock=clock, **options)
 
 
@@ -70,9 +70,16 @@ def _postgres(url: str, clock: Clock | None, options: dict[str, Any]) -> AsyncSt
     options = {**{key: value for key, value in query if key in ours}, **options}
     _refuse_options(url, options, ours | {"pool_timeout_seconds", "connect_timeout_seconds", "group_commit"})
     if "pool_size" in options:
-        options["pool_size"] = int(options["pool_size"])
+        options["pool_size"] = _number(url, options, "pool_size", int)
     rest = urlencode([(key, value) for key, value in query if key not in ours])
     return AsyncPostgresStorage(parts._replace(query=rest).geturl(), clock=clock, **options)
+
+
+def _number(url: str, options: dict[str, Any], name: str, kind: type[int | float]) -> float:
+    try:
+        return kind(options[name])
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{masked(url)!r}: {name} must be a number, not {options[name]!r}") from None
 
 
 def _refuse_options(url: str, options: dict[str, Any], known: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -16,16 +16,16 @@ from .events.envelope import RecordedEvent
 from .events.expected import ANY, STREAM_EXISTS, Expected, expectation_code
 from .events.query import AppendCondition, Query
 from .events.stream import StreamState, check_stream_name, check_tenant
-from .limits import STREAM_LIST_MAX, Limits
+from .limits import POSITION_MAX, STREAM_LIST_MAX, Limits
 from .module import Module
-from .runtime.clock import Clock, datetime_of
+from .runtime.clock import Clock, as_clock, datetime_of
 from .runtime.concurrency_async import sleep
 from .runtime.opening_async import AsyncOpening, opened
 from .storage.port_async import AsyncStorage
 from .storage.unit import SchemaStatus, StreamMark, StreamRow, TypeCount
 from .store import append_async, decide_async, load_async, read_async
 from .store.append_async import AsyncUnitOfWork
-from .store.cache import StateCache
+from .store.cache import StateCache, as_cache
 from .store.outcome import AppendResult, Decision, Loaded
 from .store.scope_async import AsyncScope
 from .subscriptions import feed_async
@@ -56,30 +56,31 @@ class AsyncEventStore:
         *modules: Module,
         tenant: str = "",
         migrate: str | None = None,
-        clock: Clock | None = None,
+        clock: Clock | Callable[[], datetime] | None = None,
         telemetry: Telemetry | None = None,
-        cache: StateCache | None = None,
+        cache: StateCache | int | None = None,
         limits: Limits | None = None,
         **options: Any,
     ) -> AsyncOpening[AsyncEventStore]:
         """Open `memory://`, `sqlite:///file.db` or `postgresql://…` (any libpq URI; `?schema=name`).
 
         `migrate`: "auto" creates and upgrades the schema (the default when embedded), "create" creates an empty one and
-        refuses an outdated one (the default on PostgreSQL), "never" changes nothing. `clock` stamps the events
-        (default: the database's clock). `options` are the backend's own: `synchronous="NORMAL"` (SQLite),
-        `pool_size=10` (PostgreSQL). Raises ConfigurationError listing every contradiction in the modules, SchemaError,
+        refuses an outdated one (the default on PostgreSQL), "never" changes nothing. `clock`, an object with `now()` or
+        a function, stamps the events (default: the database's clock). `cache` is a StateCache, or a number of states to
+        keep. `options` are the backend's own: `synchronous="NORMAL"` (SQLite), `pool_size=10` (PostgreSQL). Raises ConfigurationError listing every contradiction in the modules, SchemaError,
         StorageUnavailableError.
         """
         if migrate not in (None, "auto", "create", "never"):
             raise ConfigurationError(f'migrate must be "auto", "create" or "never", not {migrate!r}')
+        given_clock = as_clock(clock)
         scope = AsyncScope(
-            storage=connect(url, clock=clock, **options),
+            storage=connect(url, clock=given_clock, **options),
             registry=Registry.of(modules),
             tenant=check_tenant(tenant),
             limits=limits or Limits(),
             sleep=sleep,
-            clock=clock,
-            cache=cache,
+            clock=given_clock,
+            cache=as_cache(cache),
             telemetry=telemetry,
         )
         return opened(cls._open(scope, migrate or default_migrate(url)))
@@ -178,7 +179,7 @@ class AsyncEventStore:
 
         The log keeps them: `read_all` still shows them, versions and positions don't change. It only moves forward.
         """
-        if type(before_version) is not int or before_version < 1:
+        if type(before_version) is not int or not 1 <= before_version <= POSITION_MAX:
             raise ConfigurationError(f"before_version must be a version from 1 on, not {before_version!r}")
         code = expectation_code(expected_version)
         cut = StreamMark(check_stream_name(stream), code, truncate_before=before_version)

@@ -8,6 +8,9 @@ from .errors import ConfigurationError, LimitExceededError
 
 __all__ = ["Limits"]
 
+POSITION_MAX = 2**63 - 1
+"""Versions and positions are 64-bit integers in every database."""
+
 STREAM_NAME_CHARACTERS_MAX = 255
 """Four bytes a character at most, so a name and its tenant stay well inside a PostgreSQL index entry (2,704 bytes)."""
 

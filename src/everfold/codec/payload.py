@@ -18,7 +18,7 @@ from .canonical import Refusal, plain_bytes, plain_of
 from .guard import compile_encode
 from .inspection import node_problems, union_problems
 from .models import classes_in, is_model, merged, model_reader, read_custom
-from .reasons import reason_of
+from .reasons import reason_of, unfit
 
 __all__ = ["PayloadCodec", "ValueCodec", "value_codec"]
 
@@ -34,8 +34,8 @@ class PayloadCodec:
 
     def __init__(self, cls: type, type_name: str) -> None:
         self.cls = cls
-        self.encode: Callable[[Any], bytes] = compile_encode(inspect.type_info(cls), _slow_path(type_name))
         self.decode: Callable[[bytes], Any] = _reader(cls)
+        self.encode = _read_back(compile_encode(inspect.type_info(cls), _slow_path(type_name)), self.decode, type_name)
 
     def convert(self, plain: dict[str, Any]) -> Any:
         """An object from plain data. By way of bytes: as strict as reading them, and faster than msgspec's convert."""
@@ -67,6 +67,23 @@ def value_codec(value_type: Any, *, name: str | None = None, schema_version: int
     `name` and `schema_version` only word its errors.
     """
     return ValueCodec(value_type, name or str(getattr(value_type, "__qualname__", value_type)), schema_version)
+
+
+def _read_back(
+    encode: Callable[[Any], bytes], decode: Callable[[bytes], Any], type_name: str
+) -> Callable[[Any], bytes]:
+    """`encode`, refusing what `decode` wouldn't take: no class checks its fields, and what is stored stays for ever."""
+
+    def encode_readably(value: Any) -> bytes:
+        data = encode(value)
+        try:
+            decode(data)
+        except Exception as error:
+            field, reason = unfit(error)
+            raise UnencodableEventError(type_name, field, f"it couldn't be read again: {reason}") from error
+        return data
+
+    return encode_readably
 
 
 def _slow_path(type_name: str) -> Callable[[Any], bytes]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["reason_of"]
+__all__ = ["reason_of", "unfit"]
 
+_FIELD = re.compile(r"field '([^']+)': (.+)", re.DOTALL)
 _PATH_MARK = " - at `"
 _MISSING = re.compile(r"missing required field `(.+)`")
 _WITH_VALUE = re.compile(r"(Invalid (?:enum )?value)\b.*", re.DOTALL)
@@ -28,6 +29,13 @@ def reason_of(error: BaseException) -> str:
         return "it is nested too deep"
     listed = getattr(error, "errors", None)
     return _pydantic(error) if callable(listed) else f"{type(error).__name__} was raised while the object was made"
+
+
+def unfit(error: BaseException) -> tuple[str, str]:
+    """The same in two parts: the field ("" when none is to blame), and what is wrong with it."""
+    reason = reason_of(error)
+    found = _FIELD.fullmatch(reason)
+    return (found[1], found[2]) if found else ("", reason)
 
 
 def _validation(error: msgspec.ValidationError) -> str:

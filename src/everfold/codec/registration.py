@@ -43,6 +43,8 @@ class EventType:
 def register(modules: Iterable[DeclaringModule]) -> tuple[list[EventType], list[str]]:
     """The event types and the problems; the types are only complete when there is no problem."""
     owners = list({id(module): module for module in modules}.values())
+    if strangers := [f"{one!r} is no Module; hand modules over one by one" for one in owners if not _declares(one)]:
+        return [], strangers
     problems = list(_module_problems(owners))
     events = [(module.name, declared) for module in owners for declared in module.events]
     problems += _name_problems(events)
@@ -51,6 +53,10 @@ def register(modules: Iterable[DeclaringModule]) -> tuple[list[EventType], list[
     for module in owners:
         problems += _upcast_problems(module)
     return ([] if problems else _event_types(owners)), problems
+
+
+def _declares(module: object) -> bool:
+    return all(hasattr(module, name) for name in ("name", "events", "upcasters"))
 
 
 def _module_problems(modules: Sequence[DeclaringModule]) -> Iterator[str]:

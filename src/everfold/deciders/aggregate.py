@@ -10,6 +10,8 @@ class Stay(ef.Aggregate):
     @ef.decides(CheckOut)
     def check_out(self, command): return GuestCheckedOut(command.at)
 
+A plain method `decide(self, command)` gets the commands that no method is marked for.
+
 store.decide("stay-42", Stay, CheckOut(at=now))
 store.decide("stay-42", Stay, lambda stay: stay.check_out(CheckOut(at=now)))
 """
@@ -128,9 +130,11 @@ def _compile(definition: type[Aggregate]) -> Decider[Any, Any]:
             return method(state, command)
         if callable(command):
             return command(state)
+        if hasattr(state, "decide"):
+            return state.decide(command)
         known = ", ".join(sorted(one.__name__ for one in deciders)) or "none"
         raise ConfigurationError(
-            f"aggregate {definition.__name__} has no @decides method for {type(command).__name__} (it has: {known}); "
+            f"aggregate {definition.__name__} has no @decides method, and no method `decide`, for {type(command).__name__} (it has: {known}); "
             "mark one, or pass a function of the aggregate"
         )
 

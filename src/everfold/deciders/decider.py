@@ -33,7 +33,7 @@ class Snapshots:
     state_type: Any = None
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.schema_version < 1:
+        if any(type(number) is not int or number < 1 for number in (self.every, self.schema_version)):
             raise ConfigurationError("Snapshots(every=..., schema_version=...) must both be at least 1")
 
 
@@ -50,6 +50,13 @@ class Decider(Generic[Command, State]):
     evolve: Callable[[State, Any], State]
     decide: Callable[[Command, State], Any]
     snapshots: Snapshots | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("initial_state", "evolve", "decide"):
+            if not callable(getattr(self, name)):
+                raise ConfigurationError(
+                    f"Decider({name}=...) must be a function or a class, not {getattr(self, name)!r}"
+                )
 
     def fold(self, events: Iterable[Any], state: State | None = None) -> State:
         """The state after `events`, beginning with `state`, or with the initial one."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from ..errors import InvalidNameError
+from ..errors import CodecError, InvalidNameError, UnknownEventTypeError
 from ..runtime.ids import new_id_bytes
 
 __all__ = ["NewEvent", "Origin", "RecordedEvent", "Row"]
@@ -167,6 +167,31 @@ class RecordedEvent(msgspec.Struct, eq=False, gc=False):
     def _identity(self) -> tuple[str, int, bytes]:
         return self._origin.tenant, self._row[0], bytes(self._row[5])
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled with its payload object, as a registry can't travel; one that can't be decoded goes without."""
+        row = (self._row[0], self.stream, *map(_own, self._row[2:10]))
+        try:
+            event = self.event
+        except CodecError:
+            event = None
+        travelling = event is not None
+        return _arrived, (row, self._origin.tenant, self._origin.epoch_microseconds, travelling, event)
+
     def __repr__(self) -> str:
         place = f"{self.stream}@{self.version}" if self.stream is not None else "no stream"
         return f"RecordedEvent({self.type} v{self.schema_version}, {place}, position={self.position}, id={self.id})"
+
+
+def _own(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def _arrived(row: Row, tenant: str, epoch_microseconds: int, travelling: bool, event: object) -> RecordedEvent:
+    origin = Origin(_decode_nowhere, tenant, None, epoch_microseconds)
+    return RecordedEvent(row, origin, event) if travelling else RecordedEvent(row, origin)
+
+
+def _decode_nowhere(type_name: str, schema_version: int, data: bytes, position: int) -> Any:
+    """An event that was unpickled without its payload object has no registry to ask."""
+    del schema_version, data
+    raise UnknownEventTypeError(type_name, (), position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from .. import limits
 from ..errors import ConfigurationError
 
 __all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "Expected", "ExpectedVersion", "expectation_code", "expectation_of"]
@@ -43,7 +44,7 @@ def expectation_code(expected: Expected) -> int:
     """
     if isinstance(expected, ExpectedVersion):
         return expected.value
-    if type(expected) is int and expected >= 0:
+    if type(expected) is int and 0 <= expected <= limits.POSITION_MAX:
         return expected
     raise ConfigurationError(
         f"expected_version must be a version (0, 1, 2, …), ef.ANY, ef.NO_STREAM or ef.STREAM_EXISTS, not {expected!r}"

@@ -112,5 +112,7 @@ class AppendCondition:
     seen: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if type(self.after) is not int or self.after < 0:
+        if not isinstance(self.query, Query):
+            raise ConfigurationError(f"AppendCondition(...) takes an ef.Query, not {self.query!r}")
+        if type(self.after) is not int or not 0 <= self.after <= limits.POSITION_MAX:
             raise ConfigurationError(f"AppendCondition(after=...) must be a position (0, 1, 2, …), not {self.after!r}")

@@ -82,6 +82,7 @@ class UnitOfWork:
         self._size = 0
         self._closing_words: dict[str, Expected] = {}
         self._results: tuple[AppendResult, ...] | None = None
+        self._ended = False
 
     def append(
         self,
@@ -121,8 +122,7 @@ class UnitOfWork:
 
     def commit(self) -> tuple[AppendResult, ...]:
         """Commit now: what leaving the `with` block does."""
-        if self._results is not None:
-            raise ConfigurationError("this unit was committed already; take a new one from store.unit()")
+        self._refuse_ended()
         unit = Unit(
             self._scope.tenant,
             tuple(self._appends),
@@ -130,7 +130,7 @@ class UnitOfWork:
             recorded_at=self._scope.recorded_at(),
         )
         if not unit.appends:
-            self._results = ()
+            self._results, self._ended = (), True
             return self._results
         try:
             committed = self._scope.commit(unit, tuple(self._sent), self._target)
@@ -141,7 +141,7 @@ class UnitOfWork:
             append_result(self._scope, one, appended, committed.repeated)
             for one, appended in zip(unit.appends, committed.appends, strict=True)
         ]
-        self._results = tuple(results)
+        self._results, self._ended = tuple(results), True
         return self._results
 
     def __enter__(self) -> Self:
@@ -150,10 +150,18 @@ class UnitOfWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.commit()
+        try:
+            if kind is None and self._results is None:
+                self.commit()
+        finally:
+            self._ended = True
+
+    def _refuse_ended(self) -> None:
+        if self._ended:
+            raise ConfigurationError("this unit has ended, committed or not; take a new one from store.unit()")
 
     def _add(self, stream: str | None, code: int, events: Iterable[Any], metadata: Mapping[str, Any] | None) -> None:
+        self._refuse_ended()
         scope = self._scope
         batch = encode_batch(scope.registry, scope.limits, events, scope.metadata(metadata))
         self._appends.append(StreamAppend(stream, code, batch.encoded))

@@ -20,7 +20,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 
-__all__ = ["CachedState", "StateCache", "is_immutable"]
+__all__ = ["CachedState", "StateCache", "as_cache", "is_immutable"]
 
 _VALUES = (
     str, bytes, int, float, complex, bool, type(None), tuple, frozenset, enum.Enum, decimal.Decimal,
@@ -79,6 +79,15 @@ class StateCache:
 
     def __len__(self) -> int:
         return len(self._states)
+
+
+def as_cache(given: StateCache | int | None) -> StateCache | None:
+    """A cache as it is; a number as one of so many states. Anything else is a ConfigurationError."""
+    if given is None or isinstance(given, StateCache):
+        return given
+    if type(given) is int:
+        return StateCache(given)
+    raise ConfigurationError(f"cache must be an ef.StateCache, or the number of states to keep, not {given!r}")
 
 
 def is_immutable(state: object) -> bool:

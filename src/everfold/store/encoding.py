@@ -10,7 +10,7 @@ import msgspec
 from .. import limits as bounds
 from ..codec.metadata import encode_metadata
 from ..codec.registry import Registry
-from ..errors import InvalidNameError, LimitExceededError
+from ..errors import ConfigurationError, InvalidNameError, LimitExceededError
 from ..events.envelope import NewEvent
 from ..events.query import AppendCondition, Query, QueryItem
 from ..events.stream import check_tag
@@ -69,6 +69,8 @@ def resolve_query(registry: Registry, query: Query | None) -> Query:
     """The query in stored names: classes become names, a renamed type also finds what was written under its aliases."""
     if query is None:
         return Query()
+    if not isinstance(query, Query):
+        raise ConfigurationError(f"a query is an ef.Query(types=..., categories=..., tags=...), not {query!r}")
     if not any(item.types for item in query.items):
         return query
     return Query.of(QueryItem(registry.names_for(i.types), i.categories, i.tags) for i in query.items)
@@ -76,4 +78,6 @@ def resolve_query(registry: Registry, query: Query | None) -> Query:
 
 def resolve_condition(registry: Registry, condition: AppendCondition) -> AppendCondition:
     """The condition with its query in stored names."""
+    if not isinstance(condition, AppendCondition):
+        raise ConfigurationError(f"a condition is an ef.AppendCondition(query, after=...), not {condition!r}")
     return AppendCondition(resolve_query(registry, condition.query), condition.after, condition.seen)

@@ -22,7 +22,7 @@ class AppendResult:
     """Where an append ended. `version` is the stream's after it (None outside streams), `position` the last event's.
 
     An append without events has position 0. `repeated` says that these events had been stored by an earlier call,
-    whose result this is.
+    whose result this is. Equal when what was stored is the same.
     """
 
     __slots__ = ("_events", "_make_events", "position", "repeated", "version")
@@ -43,8 +43,25 @@ class AppendResult:
             self._events = self._make_events()
         return self._events
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AppendResult) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash((self.version, self.position))
+
+    def _identity(self) -> tuple[object, ...]:
+        # `repeated` tells of the call and not of what was stored: a retry's result equals the first one's
+        return self.version, self.position, self.events
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _arrived, (self.version, self.events, self.repeated)
+
     def __repr__(self) -> str:
         return f"AppendResult(version={self.version}, position={self.position}, repeated={self.repeated})"
+
+
+def _arrived(version: int | None, events: tuple[RecordedEvent, ...], repeated: bool) -> AppendResult:
+    return AppendResult(Appended(version, tuple(event.position for event in events), 0), lambda: events, repeated)
 
 
 @dataclass(frozen=True, slots=True)

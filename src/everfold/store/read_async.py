@@ -12,7 +12,7 @@ from ..storage.unit import Page
 from .encoding import resolve_query
 from .scope_async import AsyncScope
 
-__all__ = ["next_limit", "read_all", "read_stream", "stream_pages"]
+__all__ = ["check_number", "next_limit", "read_all", "read_stream", "stream_pages"]
 
 
 async def read_stream(
@@ -44,9 +44,9 @@ async def stream_pages(
     limit: int | None = None,
 ) -> AsyncIterator[Page]:
     """The pages of one stream, the first one short. There is always one, as it says the stream's version."""
-    _check_number("after_version", after_version)
-    _check_number("up_to_version", up_to_version)
-    _check_number("limit", limit)
+    check_number("after_version", after_version)
+    check_number("up_to_version", up_to_version)
+    check_number("limit", limit)
     left = limit
     size = limits.PAGE_EVENTS_FIRST
     while True:
@@ -80,8 +80,8 @@ async def read_all(
     limit: int | None,
 ) -> AsyncIterator[RecordedEvent]:
     """The events of the whole log; see `AsyncEventStore.read_all`."""
-    _check_number("after", after)
-    _check_number("limit", limit)
+    check_number("after", after)
+    check_number("limit", limit)
     resolved = resolve_query(scope.registry, query)
     before: int | None = None
     left = limit
@@ -115,6 +115,7 @@ def next_limit(rows: list[Row]) -> int:
     return max(1, min(limits.PAGE_EVENTS, limits.PAGE_BYTES // average))
 
 
-def _check_number(name: str, value: int | None) -> None:
-    if value is not None and (type(value) is not int or value < 0):
+def check_number(name: str, value: int | None) -> None:
+    """Raise ConfigurationError for what is no version, position or limit."""
+    if value is not None and (type(value) is not int or not 0 <= value <= limits.POSITION_MAX):
         raise ConfigurationError(f"{name} must be a number from 0 on, not {value!r}")

@@ -14,7 +14,7 @@ from ..events.envelope import RecordedEvent
 from ..events.query import Query
 from ..storage.unit import Page
 from ..store.encoding import resolve_query
-from ..store.read import next_limit
+from ..store.read import check_number, next_limit
 from ..store.scope import Scope
 from .marker import CaughtUp
 
@@ -23,6 +23,7 @@ __all__ = ["subscribe"]
 
 def subscribe(scope: Scope, *, after: int, query: Query | None) -> Iterator[RecordedEvent | CaughtUp]:
     """Events after `after`, endlessly; see `EventStore.subscribe`."""
+    check_number("after", after)
     resolved = resolve_query(scope.registry, query)
     told = False
     pause = limits.POLL_SECONDS_MIN

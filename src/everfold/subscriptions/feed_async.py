@@ -13,7 +13,7 @@ from ..events.envelope import RecordedEvent
 from ..events.query import Query
 from ..storage.unit import Page
 from ..store.encoding import resolve_query
-from ..store.read_async import next_limit
+from ..store.read_async import check_number, next_limit
 from ..store.scope_async import AsyncScope
 from .marker import CaughtUp
 
@@ -22,6 +22,7 @@ __all__ = ["subscribe"]
 
 async def subscribe(scope: AsyncScope, *, after: int, query: Query | None) -> AsyncIterator[RecordedEvent | CaughtUp]:
     """Events after `after`, endlessly; see `AsyncEventStore.subscribe`."""
+    check_number("after", after)
     resolved = resolve_query(scope.registry, query)
     told = False
     pause = limits.POLL_SECONDS_MIN

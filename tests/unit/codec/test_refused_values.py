@@ -66,6 +66,26 @@ def test_a_value_without_a_canonical_form_is_refused_by_field(make, annotation, 
 
 
 @pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (str, 5),
+        (int, "5"),
+        (int, None),
+        (Decimal, "much"),
+        (datetime, "soon"),
+        (int | None, [1]),
+        (list[int], [1, "2"]),
+    ],
+    ids=str,
+)
+def test_a_value_that_could_not_be_read_again_is_refused_by_field(make, annotation, value):
+    """No class but pydantic's checks its fields, and its bytes would be stored for ever."""
+    error = refused(make(first=int, it=annotation), first=1, it=value)
+    assert error.field.startswith("it")
+    assert "read again" in error.reason
+
+
+@pytest.mark.parametrize(
     ("annotation", "value", "path"),
     [
         (list[float], [0.0, NAN], "it[1]"),

@@ -111,8 +111,19 @@ class UnitAtomicity:
     def test_a_unit_is_used_once(self, store: ef.EventStore) -> None:
         with store.unit() as unit:
             unit.append("shift-1", notes(2), expected_version=0)
-        with pytest.raises(ef.ConfigurationError, match="committed already"):
+        with pytest.raises(ef.ConfigurationError, match="take a new one"):
             unit.commit()
+        assert len(log_of(store)) == 2
+
+    def test_a_unit_that_has_ended_takes_no_more(self, store: ef.EventStore) -> None:
+        with store.unit() as committed:
+            committed.append("shift-1", notes(2), expected_version=0)
+        broken = store.unit()
+        with pytest.raises(ZeroDivisionError):
+            broken_off(broken)
+        for ended in (committed, broken):
+            with pytest.raises(ef.ConfigurationError, match="has ended"):
+                ended.append("shift-1", notes(1), expected_version=ef.ANY)
         assert len(log_of(store)) == 2
 
     def test_an_empty_unit_commits_nothing(self, store: ef.EventStore) -> None:

@@ -114,8 +114,19 @@ class UnitAtomicity:
     async def test_a_unit_is_used_once(self, store: ef.AsyncEventStore) -> None:
         async with store.unit() as unit:
             unit.append("shift-1", notes(2), expected_version=0)
-        with pytest.raises(ef.ConfigurationError, match="committed already"):
+        with pytest.raises(ef.ConfigurationError, match="take a new one"):
             await unit.commit()
+        assert len(await log_of(store)) == 2
+
+    async def test_a_unit_that_has_ended_takes_no_more(self, store: ef.AsyncEventStore) -> None:
+        async with store.unit() as committed:
+            committed.append("shift-1", notes(2), expected_version=0)
+        broken = store.unit()
+        with pytest.raises(ZeroDivisionError):
+            await broken_off(broken)
+        for ended in (committed, broken):
+            with pytest.raises(ef.ConfigurationError, match="has ended"):
+                ended.append("shift-1", notes(1), expected_version=ef.ANY)
         assert len(await log_of(store)) == 2
 
     async def test_an_empty_unit_commits_nothing(self, store: ef.AsyncEventStore) -> None:
