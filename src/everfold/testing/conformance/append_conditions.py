@@ -162,7 +162,7 @@ class AppendConditions:
             store.append_if([tagged()], ef.AppendCondition(ROOM))
         assert (store.append("stay-1", [Noted()], expected_version=1)).position == at + 1
 
-    @pytest.mark.parametrize("after", [-1, True, None, "0"], ids=repr)
+    @pytest.mark.parametrize("after", [-1, True, None, "0", 2**64], ids=repr)
     def test_a_condition_needs_a_position(self, after: int) -> None:
         with pytest.raises(ef.ConfigurationError, match="after"):
             ef.AppendCondition(ROOM, after=after)
@@ -189,9 +189,10 @@ class AppendConditions:
         )
         assert len(successes(outcomes)) == len(log_of(store)) == RACERS
 
-    def test_plain_tagged_appends_race_a_condition_and_never_slip_in(self, store: ef.EventStore) -> None:
+    @pytest.mark.parametrize("guard", GUARDS)
+    def test_plain_appends_race_a_condition_and_never_slip_in(self, store: ef.EventStore, guard: str) -> None:
         """Whatever the order: the conditional append stands first, or it is refused."""
-        conditional = partial(store.append_if, [tagged("guarded")], ef.AppendCondition(ROOM))
+        conditional = partial(store.append_if, [tagged("guarded")], ef.AppendCondition(GUARDS[guard]))
         plain = [partial(store.append, f"stay-{n}", [tagged("plain")], expected_version=0) for n in range(RACERS)]
         outcomes = race([*plain[:4], conditional, *plain[4:]])
         events = [e.event.text for e in log_of(store)]

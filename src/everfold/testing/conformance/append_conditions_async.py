@@ -163,7 +163,7 @@ class AppendConditions:
             await store.append_if([tagged()], ef.AppendCondition(ROOM))
         assert (await store.append("stay-1", [Noted()], expected_version=1)).position == at + 1
 
-    @pytest.mark.parametrize("after", [-1, True, None, "0"], ids=repr)
+    @pytest.mark.parametrize("after", [-1, True, None, "0", 2**64], ids=repr)
     async def test_a_condition_needs_a_position(self, after: int) -> None:
         with pytest.raises(ef.ConfigurationError, match="after"):
             ef.AppendCondition(ROOM, after=after)
@@ -194,9 +194,12 @@ class AppendConditions:
         )
         assert len(successes(outcomes)) == len(await log_of(store)) == RACERS
 
-    async def test_plain_tagged_appends_race_a_condition_and_never_slip_in(self, store: ef.AsyncEventStore) -> None:
+    @pytest.mark.parametrize("guard", GUARDS)
+    async def test_plain_appends_race_a_condition_and_never_slip_in(
+        self, store: ef.AsyncEventStore, guard: str
+    ) -> None:
         """Whatever the order: the conditional append stands first, or it is refused."""
-        conditional = partial(store.append_if, [tagged("guarded")], ef.AppendCondition(ROOM))
+        conditional = partial(store.append_if, [tagged("guarded")], ef.AppendCondition(GUARDS[guard]))
         plain = [partial(store.append, f"stay-{n}", [tagged("plain")], expected_version=0) for n in range(RACERS)]
         outcomes = await race_async([*plain[:4], conditional, *plain[4:]])
         events = [e.event.text for e in await log_of(store)]

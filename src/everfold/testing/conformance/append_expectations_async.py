@@ -91,7 +91,7 @@ class AppendExpectations:
         assert await store.stream("stay-1") is None
         assert await store.streams() == []
 
-    @pytest.mark.parametrize("wrong", [-1, True, None, "0", 1.0, [0]], ids=repr)
+    @pytest.mark.parametrize("wrong", [-1, True, None, "0", 1.0, [0], 2**64], ids=repr)
     async def test_what_is_no_expectation_is_refused(self, store: ef.AsyncEventStore, wrong: Any) -> None:
         with pytest.raises(ef.ConfigurationError, match="expected_version must be"):
             await store.append("stay-1", [Noted()], expected_version=wrong)

@@ -51,6 +51,15 @@ class AppendIdempotence:
         assert (again.version, again.position, ids_of(again.events)) == (first.version, first.position, ids_of(sent))
         assert len(log_of(store)) == before + 12
 
+    @pytest.mark.parametrize(("before", "expected"), EXPECTATIONS)
+    def test_a_repetition_uses_no_position(self, store: ef.EventStore, before: int, expected: ef.Expected) -> None:
+        store.append("stay-1", notes(before, "earlier "), expected_version=0)
+        sent = notes(2)
+        first = store.append("stay-1", sent, expected_version=expected)
+        for _ in range(3):
+            store.append("stay-1", sent, expected_version=expected)
+        assert (store.append("stay-2", [Noted()], expected_version=0)).position == first.position + 1
+
     @needs("durable")
     @pytest.mark.parametrize(("before", "expected"), EXPECTATIONS)
     def test_it_does_so_after_the_store_was_closed_and_opened(

@@ -50,6 +50,17 @@ class AppendIdempotence:
         assert (again.version, again.position, ids_of(again.events)) == (first.version, first.position, ids_of(sent))
         assert len(await log_of(store)) == before + 12
 
+    @pytest.mark.parametrize(("before", "expected"), EXPECTATIONS)
+    async def test_a_repetition_uses_no_position(
+        self, store: ef.AsyncEventStore, before: int, expected: ef.Expected
+    ) -> None:
+        await store.append("stay-1", notes(before, "earlier "), expected_version=0)
+        sent = notes(2)
+        first = await store.append("stay-1", sent, expected_version=expected)
+        for _ in range(3):
+            await store.append("stay-1", sent, expected_version=expected)
+        assert (await store.append("stay-2", [Noted()], expected_version=0)).position == first.position + 1
+
     @needs("durable")
     @pytest.mark.parametrize(("before", "expected"), EXPECTATIONS)
     async def test_it_does_so_after_the_store_was_closed_and_opened(

@@ -104,6 +104,26 @@ class Races:
         outcomes = await race_async([partial(store.decide, f"tally-{n}", ledger, Add(n)) for n in range(WRITERS)])
         assert [o.state.entries for o in successes(outcomes)] == [[n] for n in range(WRITERS)]
 
+    @pytest.mark.parametrize("begun", [False, True], ids=["new streams", "streams with events"])
+    async def test_two_units_that_each_rely_on_what_the_other_writes_do_not_both_commit(
+        self, store: ef.AsyncEventStore, begun: bool
+    ) -> None:
+        """Each checks the other's stream with an empty append: one of them saw something that was no longer so."""
+        version = int(begun)
+
+        async def relying(number: int, checked: str, written: str) -> None:
+            async with store.unit() as unit:
+                unit.append(f"{checked}-{number}", [], expected_version=version)
+                unit.append(f"{written}-{number}", [Noted()], expected_version=version)
+
+        for number in range(10):
+            for stream in ("day", "night")[: 2 * version]:
+                await store.append(f"{stream}-{number}", [Noted()], expected_version=0)
+            racers = [partial(relying, number, "day", "night"), partial(relying, number, "night", "day")]
+            outcomes = await race_async(racers)
+            assert len(successes(outcomes)) == 1
+            assert [type(o) for o in outcomes if o is not None] == [ef.WrongExpectedVersionError]
+
     async def test_units_over_the_same_streams_in_another_order_all_commit(self, store: ef.AsyncEventStore) -> None:
         async def swap(number: int) -> None:
             async with store.unit() as unit:

@@ -115,6 +115,19 @@ class ReadAllFilters:
         assert len(set(positions)) == 3 * (limits.PAGE_EVENTS - 200)
         assert positions == sorted(positions, reverse=backwards)
 
+    @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+    @pytest.mark.parametrize(
+        "query",
+        [ef.Query(tags=["t"]), ef.Query(types=[Noted]), ef.Query(tags=["t"]) | ef.Query(categories=["none"])],
+        ids=["tags", "types", "tags or categories"],
+    )
+    def test_matches_of_many_pages_come_once_each(self, store: ef.EventStore, query: ef.Query, backwards: bool) -> None:
+        count = limits.PAGE_EVENTS + 300
+        wanted = [ef.NewEvent(Noted(str(number)), tags=["t"]) for number in range(count)]
+        store.append("stay-1", [one for event in wanted for one in (event, Counted())], expected_version=0)
+        found = [int(text) for text in texts(log_of(store, query=query, backwards=backwards))]
+        assert found == sorted(range(count), reverse=backwards)
+
     def test_a_log_that_ends_at_the_border_of_a_page_ends(self, store: ef.EventStore) -> None:
         store.append("stay-1", notes(limits.PAGE_EVENTS), expected_version=0)
         assert len(log_of(store)) == len(log_of(store, backwards=True)) == limits.PAGE_EVENTS
@@ -165,7 +178,7 @@ class ReadAllFilters:
         assert texts(all_of(store.read_all(query=query))) == [str(n) for n in range(100)]
 
     @pytest.mark.parametrize("bound", ["after", "limit"])
-    @pytest.mark.parametrize("wrong", [-1, "1", 1.5, True], ids=repr)
+    @pytest.mark.parametrize("wrong", [-1, "1", 1.5, True, 2**64], ids=repr)
     def test_a_bound_that_is_no_number_is_refused(self, store: ef.EventStore, bound: str, wrong: Any) -> None:
         with pytest.raises(ef.ConfigurationError, match=bound):
             log_of(store, **{bound: wrong})

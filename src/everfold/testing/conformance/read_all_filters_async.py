@@ -118,6 +118,21 @@ class ReadAllFilters:
         assert len(set(positions)) == 3 * (limits.PAGE_EVENTS - 200)
         assert positions == sorted(positions, reverse=backwards)
 
+    @pytest.mark.parametrize("backwards", [False, True], ids=["forwards", "backwards"])
+    @pytest.mark.parametrize(
+        "query",
+        [ef.Query(tags=["t"]), ef.Query(types=[Noted]), ef.Query(tags=["t"]) | ef.Query(categories=["none"])],
+        ids=["tags", "types", "tags or categories"],
+    )
+    async def test_matches_of_many_pages_come_once_each(
+        self, store: ef.AsyncEventStore, query: ef.Query, backwards: bool
+    ) -> None:
+        count = limits.PAGE_EVENTS + 300
+        wanted = [ef.NewEvent(Noted(str(number)), tags=["t"]) for number in range(count)]
+        await store.append("stay-1", [one for event in wanted for one in (event, Counted())], expected_version=0)
+        found = [int(text) for text in texts(await log_of(store, query=query, backwards=backwards))]
+        assert found == sorted(range(count), reverse=backwards)
+
     async def test_a_log_that_ends_at_the_border_of_a_page_ends(self, store: ef.AsyncEventStore) -> None:
         await store.append("stay-1", notes(limits.PAGE_EVENTS), expected_version=0)
         assert len(await log_of(store)) == len(await log_of(store, backwards=True)) == limits.PAGE_EVENTS
@@ -172,7 +187,7 @@ class ReadAllFilters:
         assert texts(await all_of(store.read_all(query=query))) == [str(n) for n in range(100)]
 
     @pytest.mark.parametrize("bound", ["after", "limit"])
-    @pytest.mark.parametrize("wrong", [-1, "1", 1.5, True], ids=repr)
+    @pytest.mark.parametrize("wrong", [-1, "1", 1.5, True, 2**64], ids=repr)
     async def test_a_bound_that_is_no_number_is_refused(
         self, store: ef.AsyncEventStore, bound: str, wrong: Any
     ) -> None:

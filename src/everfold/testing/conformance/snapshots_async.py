@@ -118,6 +118,14 @@ class StoredSnapshots:
             await store.storage.commit(Unit("", snapshots=(snapshot,)))
         assert await version_of(store) == 8
 
+    async def test_one_of_another_schema_version_is_replaced_though_it_stands_further(
+        self, store: ef.AsyncEventStore
+    ) -> None:
+        for schema_version, version in ((1, 8), (2, 5)):
+            snapshot = Snapshot("tally-1", "state", schema_version, version, b'{"total":1,"events":1}')
+            await store.storage.commit(Unit("", snapshots=(snapshot,)))
+        assert (await version_of(store, 1), await version_of(store, 2)) == (0, 5)
+
     @pytest.mark.parametrize(("at", "folded"), [(3, 3), (4, 4), (5, 0), (6, 1), (7, 2)])
     async def test_a_load_at_a_version_uses_one_that_is_not_beyond_it(
         self, store: ef.AsyncEventStore, at: int, folded: int

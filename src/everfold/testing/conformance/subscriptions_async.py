@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -177,6 +178,11 @@ class Subscriptions:
         for number in range(4):
             versions = [e.version for e in seen if e.stream == f"stay-{number}"]
             assert versions == list(range(1, 51))
+
+    @pytest.mark.parametrize("wrong", [-1, "1", 1.5, True, 2**64], ids=repr)
+    async def test_a_start_that_is_no_position_is_refused(self, store: ef.AsyncEventStore, wrong: Any) -> None:
+        with pytest.raises(ef.ConfigurationError, match="after"):
+            await caught_up(store.subscribe(after=wrong))
 
     async def test_an_end_by_the_reader_ends_it(self, store: ef.AsyncEventStore) -> None:
         await store.append("stay-1", notes(3), expected_version=0)

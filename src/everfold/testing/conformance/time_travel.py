@@ -74,7 +74,7 @@ class TimeTravel:
         with pytest.raises(ef.ConfigurationError, match="not both"):
             store.load("tally-1", tally, at_version=1, at_time=NOON)
 
-    @pytest.mark.parametrize("version", [-1, "1", True], ids=repr)
+    @pytest.mark.parametrize("version", [-1, "1", True, 2**64], ids=repr)
     def test_a_version_that_is_no_number_is_refused(self, backend: Backend, version: int) -> None:
         store = hourly(backend)
         with pytest.raises(ef.ConfigurationError, match="version"):

@@ -75,7 +75,7 @@ class TimeTravel:
         with pytest.raises(ef.ConfigurationError, match="not both"):
             await store.load("tally-1", tally, at_version=1, at_time=NOON)
 
-    @pytest.mark.parametrize("version", [-1, "1", True], ids=repr)
+    @pytest.mark.parametrize("version", [-1, "1", True, 2**64], ids=repr)
     async def test_a_version_that_is_no_number_is_refused(self, backend: AsyncBackend, version: int) -> None:
         store = await hourly(backend)
         with pytest.raises(ef.ConfigurationError, match="version"):

@@ -38,6 +38,24 @@ class WakeupLoss:
         assert len(set(markers)) == len(markers) == 10
         stop(subscription)
 
+    def test_a_wake_up_for_nothing_is_no_reason_for_a_marker(self, backend: Backend) -> None:
+        store, faults = backend.open_faulty()
+        faults.duplicate_wakeups()
+
+        def nothing() -> None:
+            assert store.head() == 0
+
+        def late() -> None:
+            store.append("stay-1", [Noted("late")], expected_version=0)
+
+        faults.interpose("wait", nothing, times=5)
+        faults.interpose("wait", late)
+        subscription = store.subscribe()
+        caught_up(subscription)
+        assert isinstance(next(subscription), ef.RecordedEvent)
+        assert faults.calls["wait"] == 6
+        stop(subscription)
+
     def test_a_wake_up_that_comes_before_the_wait_is_not_lost(self, backend: Backend) -> None:
         """An append between the read and the wait: the hint taken before the read tells."""
         store, faults = backend.open_faulty()

@@ -37,6 +37,24 @@ class WakeupLoss:
         assert len(set(markers)) == len(markers) == 10
         await stop(subscription)
 
+    async def test_a_wake_up_for_nothing_is_no_reason_for_a_marker(self, backend: AsyncBackend) -> None:
+        store, faults = await backend.open_faulty()
+        faults.duplicate_wakeups()
+
+        async def nothing() -> None:
+            assert await store.head() == 0
+
+        async def late() -> None:
+            await store.append("stay-1", [Noted("late")], expected_version=0)
+
+        faults.interpose("wait", nothing, times=5)
+        faults.interpose("wait", late)
+        subscription = store.subscribe()
+        await caught_up(subscription)
+        assert isinstance(await anext(subscription), ef.RecordedEvent)
+        assert faults.calls["wait"] == 6
+        await stop(subscription)
+
     async def test_a_wake_up_that_comes_before_the_wait_is_not_lost(self, backend: AsyncBackend) -> None:
         """An append between the read and the wait: the hint taken before the read tells."""
         store, faults = await backend.open_faulty()
