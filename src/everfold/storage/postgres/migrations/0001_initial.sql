@@ -620,7 +620,9 @@ begin
     p_tenant,
     array(select a from unnest(p_streams) a where a is not null)
       || array(select m ->> 'stream' from jsonb_array_elements(p_marks) m),
-    array(select a.name from unnest(p_streams, p_counts) a(name, events) where a.name is not null and a.events > 0),
+    -- a stream that is only expected to be empty is held too, by a row that goes again below: nobody begins it meanwhile
+    array(select a.name from unnest(p_streams, p_expected, p_counts) a(name, expected, events)
+          where a.name is not null and (a.events > 0 or a.expected = 0)),
     recorded_at);
   for v_mark in select m from jsonb_array_elements(p_marks) m loop  -- marks first, then appends, each seeing those before it
     v_name := v_mark ->> 'stream';
@@ -670,6 +672,9 @@ begin
   set version = x.version, status = x.status, truncated_before = x.truncated, updated_at = commit_v1.recorded_at
   from unnest(v_stream.ids, v_stream.versions, v_stream.statuses, v_stream.truncated) x(id, version, status, truncated)
   where s.id = x.id and (s.version, s.status, s.truncated_before) <> (x.version, x.status, x.truncated);
+  if 0 = any (v_stream.versions) then
+    delete from @schema@.stream s where s.id = any (v_stream.ids) and s.version = 0;
+  end if;
   if p_snapshots is not null then
     perform @schema@.save_snapshots_v1(p_tenant, p_snapshots, p_snapshot_data);
   end if;
