@@ -71,6 +71,8 @@ class OwnPostgres:
 
     def close(self) -> None:
         """Stop it if it runs, and delete its data."""
+        if (self.data / "postmaster.pid").exists():
+            self.stop("immediate")  # what a clean stop would write is deleted next: half a minute after many schemas
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
