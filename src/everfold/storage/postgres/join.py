@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from ...errors import ConfigurationError
 from ..unit import Committed, Unit
 from .commit import apply_unit, first_result
-from .errors import refused, translate
+from .errors import connection_lost, refused, translate
 from .session import Session
 
 __all__ = ["Joined"]
@@ -42,7 +42,7 @@ class Joined:
             return self._apply(session, unit)
         except psycopg.Error as error:
             # the caller has not committed, so a connection that is lost has surely written nothing
-            raise translate(error, unit if refused(error) else None) from error
+            raise translate(error, None if connection_lost(error) else unit) from error
 
     def _apply(self, session: Session, unit: Unit) -> Committed:
         session.fetch_none(b"savepoint everfold_unit")

@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from ...errors import ConfigurationError
 from ..unit import Committed, Unit
 from .commit_async import apply_unit, first_result
-from .errors import refused, translate
+from .errors import connection_lost, refused, translate
 from .session_async import AsyncSession
 
 __all__ = ["AsyncJoined"]
@@ -41,7 +41,7 @@ class AsyncJoined:
             return await self._apply(session, unit)
         except psycopg.Error as error:
             # the caller has not committed, so a connection that is lost has surely written nothing
-            raise translate(error, unit if refused(error) else None) from error
+            raise translate(error, None if connection_lost(error) else unit) from error
 
     async def _apply(self, session: AsyncSession, unit: Unit) -> Committed:
         await session.fetch_none(b"savepoint everfold_unit")

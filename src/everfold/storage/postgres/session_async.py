@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq import TransactionStatus
 
 from ...errors import ConfigurationError
 from .adapters import register
@@ -68,9 +68,8 @@ class AsyncSession:
 
     def consume(self) -> None:
         """Read what the server sent unasked. Raises psycopg.OperationalError when it has closed the connection."""
-        self.connection.pgconn.consume_input()
-        if self.connection.pgconn.status == ConnStatus.BAD:
-            raise psycopg.OperationalError("the connection is closed")
+        self.connection.pgconn.consume_input()  # its last words, when it ended the session
+        self.connection.pgconn.consume_input()  # and the end itself
 
     def abandon(self) -> None:
         """Close it at once, without a word to a server that may be gone."""
