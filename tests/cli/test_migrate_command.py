@@ -91,10 +91,14 @@ def test_a_file_that_is_no_database_is_left_as_it_is(run, folder, command):
     assert (folder / "letter.txt").read_text() == "Dear Ann,\n" * 500
 
 
-def test_a_database_of_another_application_is_left_as_it_is(run, folder):
+@pytest.mark.parametrize("command", [["migrate", "--check"], ["streams"], ["append", "s-1", "t"]])
+def test_only_migrate_adds_a_store_to_the_database_of_an_application(run, folder, command):
     change(folder / "other.db", "create table customer (id)")
-    done = run("migrate", db=f"sqlite:///{folder}/other.db")
-    assert (done.code, "another application" in done.err) == (2, True)
+    before = (folder / "other.db").read_bytes()
+    assert run(*command, db=f"sqlite:///{folder}/other.db").code in (1, 2)
+    assert (folder / "other.db").read_bytes() == before
+    assert run("migrate", db=f"sqlite:///{folder}/other.db").code == 0
+    assert run("append", "s-1", "t", db=f"sqlite:///{folder}/other.db").code == 0
 
 
 def test_sql_is_for_a_store_that_others_migrate(run, url):

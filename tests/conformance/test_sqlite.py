@@ -19,5 +19,6 @@ globals().update(cases(SqliteStorage.capabilities))
 def backend(tmp_path):
     path = tmp_path / "store.db"
     connect = partial(sqlite3.connect, path, check_same_thread=False)
-    with Backend(f"sqlite:///{path}", SqliteStorage.capabilities, connect=connect) as backend:
+    capabilities = SqliteStorage.capabilities
+    with Backend(f"sqlite:///{path}", capabilities, connect=connect, prefix="everfold_") as backend:
         yield backend

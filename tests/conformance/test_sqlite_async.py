@@ -18,5 +18,6 @@ globals().update(cases(AsyncSqliteStorage.capabilities))
 async def backend(tmp_path):
     path = tmp_path / "store.db"
     connect = partial(sqlite3.connect, path, check_same_thread=False)
-    async with AsyncBackend(f"sqlite:///{path}", AsyncSqliteStorage.capabilities, connect=connect) as backend:
+    capabilities = AsyncSqliteStorage.capabilities
+    async with AsyncBackend(f"sqlite:///{path}", capabilities, connect=connect, prefix="everfold_") as backend:
         yield backend

@@ -90,8 +90,8 @@ def test_ids_that_are_stored_use_no_position_either(storage, words, raw):
         storage.commit(words.append("stay-2", 0, events=(words.event(), known)))
     assert storage.stream_row("", "stay-2") is None
     assert raw.execute("select name, seq from sqlite_sequence order by name").fetchall() == [
-        ("event", 1),
-        ("stream", 1),
+        ("everfold_event", 1),
+        ("everfold_stream", 1),
     ]
 
 
@@ -204,7 +204,7 @@ def test_an_append_at_the_right_version_is_refused_too_once_another_process_clos
 
 def test_an_archived_stream_takes_no_events(storage, words, raw):
     storage.commit(words.append("stay-1", 0))
-    raw.execute("update stream set status = 'archived'")
+    raw.execute("update everfold_stream set status = 'archived'")
     with pytest.raises(StreamArchivedError):
         storage.commit(words.append("stay-1", 1))
 

@@ -48,7 +48,9 @@ def test_a_writer_killed_between_any_two_steps_leaves_whole_units(tmp_path, word
             storage.migrate("never")
             check_whole(storage, words, acked)
             assert raw.execute("pragma integrity_check").fetchone() == ("ok",)
-            assert raw.execute("select count(*) from event_tag").fetchone() == (len(words.everything(storage)),)
+            assert raw.execute("select count(*) from everfold_event_tag").fetchone() == (
+                len(words.everything(storage)),
+            )
             assert storage.commit(words.append("stay-1")).appends[0].version % 3 == 1
         if line.startswith("done"):
             break
@@ -116,7 +118,7 @@ def test_an_abandoned_connection_lets_go_of_its_lock_while_a_cursor_lives(path, 
 def test_readers_never_wait_for_a_writer(storage, words, raw):
     storage.commit(words.append("stay-1", 0))
     raw.execute("begin immediate")
-    raw.execute("update stream set updated_at = 0")
+    raw.execute("update everfold_stream set updated_at = 0")
     assert storage.head("") == 1
     assert len(words.stream(storage, "stay-1").rows) == 1
     raw.execute("rollback")

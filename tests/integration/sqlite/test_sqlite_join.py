@@ -89,12 +89,12 @@ def test_the_settings_of_the_connection_stay_the_callers(path, storage, words):
         target.commit(words.append("stay-1", 1))
         connection.commit()
         assert (connection.row_factory, connection.text_factory) == (sqlite3.Row, bytes)
-        assert connection.execute("select name from stream").fetchone()["name"] == b"stay-1"
+        assert connection.execute("select name from everfold_stream").fetchone()["name"] == b"stay-1"
 
 
 def test_a_stale_read_transaction_is_told_to_begin_again(storage, words, booking):
     booking.execute("begin")
-    booking.execute("select count(*) from event").fetchone()
+    booking.execute("select count(*) from everfold_event").fetchone()
     storage.commit(words.append("stay-1", 0))
     with pytest.raises(StorageUnavailableError):
         storage.join(booking).commit(words.append("stay-2", 0))

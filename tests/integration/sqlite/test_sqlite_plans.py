@@ -34,7 +34,7 @@ def test_a_stream_is_read_by_its_versions(plan, direction):
 def test_a_page_of_the_log_is_read_by_positions(plan, query, backwards):
     text, values = page_text("", query | Query(types=["z"]), Range(1, 50, backwards=backwards), 100)
     used = plan(text.replace("{columns}", COLUMNS), values)
-    assert used.startswith("SEARCH event USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
+    assert used.startswith("SEARCH everfold_event USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)")
     assert "SCAN" not in used
     assert "TEMP B-TREE" not in used
 
@@ -44,9 +44,9 @@ def test_tags_are_read_by_their_index(plan, backwards):
     query = Query(tags=["a", "b"]) | Query(tags=["c"], types=["x"])
     text, values = page_text("", query, Range(1, 50, backwards=backwards), 100)
     used = plan(text.replace("{columns}", COLUMNS), values)
-    assert "SEARCH event_tag USING PRIMARY KEY (tenant=? AND tag=? AND position>? AND position<?)" in used
-    assert "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)" in used
-    assert "SCAN event" not in used
+    assert "SEARCH everfold_event_tag USING PRIMARY KEY (tenant=? AND tag=? AND position>? AND position<?)" in used
+    assert "SEARCH everfold_event USING INTEGER PRIMARY KEY (rowid=?)" in used
+    assert "SCAN everfold_event" not in used
     assert "FOR ORDER BY" not in used
 
 
@@ -67,15 +67,15 @@ def test_tags_are_read_by_their_index(plan, backwards):
 def test_a_look_up_uses_its_index(plan, name, values, index):
     used = plan(SQL[name], values)
     assert index in used
-    assert "SCAN event" not in used
-    assert "SCAN stream" not in used
+    assert "SCAN everfold_event" not in used
+    assert "SCAN everfold_stream" not in used
     assert "TEMP B-TREE" not in used
 
 
 def test_the_head_is_read_from_the_end_of_the_log(plan):
-    assert plan(SQL["head"], ("",)) == "SCAN event"
+    assert plan(SQL["head"], ("",)) == "SCAN everfold_event"
     assert "TEMP B-TREE" not in plan(SQL["head"], ("",))
-    assert plan(SQL["last_position"], ()) == "SEARCH event"
+    assert plan(SQL["last_position"], ()) == "SEARCH everfold_event"
 
 
 def test_every_statement_has_a_name_of_its_own():

@@ -53,7 +53,7 @@ def test_a_fresh_schema_is_the_same_as_a_migrated_one():
         assert dump(fresh) == dump(migrated)
         assert len(dump(fresh)) > 10
         for connection in (fresh, migrated):
-            assert connection.execute("select length(id) from store").fetchall() == [(16,)]
+            assert connection.execute("select length(id) from everfold_store").fetchall() == [(16,)]
 
 
 def test_auto_creates_the_file_and_says_what_it_applied(path):
@@ -74,7 +74,7 @@ def test_each_store_has_an_id_of_its_own(tmp_path):
         with closing(SqliteStorage(str(tmp_path / name))) as storage:
             storage.migrate("create")
         with closing(sqlite3.connect(tmp_path / name)) as connection:
-            ids.update(connection.execute("select id from store"))
+            ids.update(connection.execute("select id from everfold_store"))
     assert len(ids) == 2
 
 
@@ -105,12 +105,31 @@ def test_a_file_that_is_no_database_is_refused(path, mode):
     assert Path(path).read_bytes().startswith(b"a guest book")
 
 
-@pytest.mark.parametrize("mode", ["auto", "create", "never"])
-def test_a_file_of_another_application_is_left_as_it_is(path, mode):
+@pytest.mark.parametrize("mode", ["auto", "create"])
+def test_a_store_is_added_beside_the_tables_of_an_application(path, words, mode):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table event (id integer)")
+        with closing(SqliteStorage(path)) as storage:
+            storage.migrate(mode)
+            storage.commit(words.append("stay-1", 0))
+        assert connection.execute("select count(*) from event").fetchone() == (0,)
+
+
+def test_never_leaves_the_file_of_an_application_as_it_is(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("create table booking (id integer)")
     before = Path(path).read_bytes()
-    with closing(SqliteStorage(path)) as storage, pytest.raises(SchemaError, match="another application"):
+    with closing(SqliteStorage(path)) as storage, pytest.raises(SchemaError, match="holds no store yet"):
+        storage.migrate("never")
+    assert Path(path).read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["auto", "create", "never"])
+def test_a_part_of_a_store_is_refused(path, mode):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table everfold_stream (id integer)")
+    before = Path(path).read_bytes()
+    with closing(SqliteStorage(path)) as storage, pytest.raises(SchemaError, match="without the record"):
         storage.migrate(mode)
     assert Path(path).read_bytes() == before
 
@@ -132,8 +151,11 @@ def test_an_edited_migration_is_refused(path, closed_store):
 
 
 def test_a_missing_table_or_trigger_is_noticed(path, closed_store):
-    closed_store.execute("drop trigger event_is_never_updated")
-    with closing(SqliteStorage(path)) as storage, pytest.raises(SchemaError, match="event_is_never_updated missing"):
+    closed_store.execute("drop trigger everfold_event_is_never_updated")
+    with (
+        closing(SqliteStorage(path)) as storage,
+        pytest.raises(SchemaError, match="everfold_event_is_never_updated missing"),
+    ):
         storage.migrate("auto")
 
 

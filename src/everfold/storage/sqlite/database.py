@@ -95,7 +95,7 @@ class Database:
             schema.refuse_unfit(status, self.options.path)
             return status
         with self._own_connection(create=True) as connection:
-            # looked at first, as a file of another application must stay as it is
+            # looked at first, as a file that can't be a store must stay as it is
             if schema.found_status(connection, self.options.path).found == 0:
                 until_free(lambda: set_wal(connection), self.options.busy_timeout_seconds)
             return schema.upgrade(connection, mode, self.options.path, self.now())

@@ -113,7 +113,7 @@ def _tagged(tenant: str, query: Query, wanted: Range, limit: int) -> Text:
 
 def _branch(tenant: str, item: QueryItem, wanted: Range, limit: int) -> Text:
     others = QueryItem(item.types, item.categories, item.tags[1:])
-    rest, values = _predicate(tenant, others, "event_tag.position")
+    rest, values = _predicate(tenant, others, "everfold_event_tag.position")
     text = SQL["tagged_branch"].format(
         join=f" {SQL['branch_join']}" if item.types or item.categories else "",
         where=f" and {rest}" if rest else "",
@@ -123,7 +123,7 @@ def _branch(tenant: str, item: QueryItem, wanted: Range, limit: int) -> Text:
 
 
 def _alternatives(tenant: str, items: Iterable[QueryItem]) -> Text:
-    predicates = [_predicate(tenant, item, "event.position") for item in items]
+    predicates = [_predicate(tenant, item, "everfold_event.position") for item in items]
     text = " or ".join(f"({predicate})" for predicate, _ in predicates)
     return f" and ({text})", [value for _, values in predicates for value in values]
 

@@ -2,7 +2,8 @@
 
 A fresh file gets `schema.sql` in one step, an older one the numbered migrations that it lacks; a test holds the two
 to the same result. Each change is one transaction, judged again under the write lock, so several processes may
-start at once. A file is a store when it has the table `everfold_migration`; any other file with tables is left alone.
+start at once. A file is a store when it has the table `everfold_migration`. A store may be added to an application's own
+database, since only there can its rows and the events share a transaction: hence the prefix of every name.
 """
 
 from __future__ import annotations
@@ -81,14 +82,15 @@ def nothing_found() -> SchemaStatus:
 
 
 def found_status(connection: sqlite3.Connection, path: str) -> SchemaStatus:
-    """What the file holds. Raises SchemaError for another application's file and for migrations that were edited."""
+    """What the file holds. Raises SchemaError for a part of a store, and for migrations that were edited."""
     latest = migrations()
     tables = {name for (name,) in connection.execute(SQL["table_names"])}
     if _MARK not in tables:
-        if tables:
+        ours = sorted(tables & _names_in(fresh_schema()))
+        if ours:
             raise SchemaError(
-                f"{path} belongs to another application: it has tables ({', '.join(sorted(tables)[:5])}), but none of "
-                "everfold's. Name another file; an application's own tables may be added to a store's file."
+                f"{path} has tables of a store ({', '.join(ours[:5])}) without the record of its migrations: it was "
+                "changed by hand, or restored in part. Restore a whole backup, or name another file."
             )
         return nothing_found()
     applied = connection.execute(SQL["applied_migrations"]).fetchall()

@@ -1,13 +1,13 @@
 -- The log, its streams, the index of tags, snapshots, and what keeps the log as it was written.
 
-create table store (
+create table everfold_store (
   singleton integer primary key check (singleton = 1),
   id blob not null
 );
-insert into store (singleton, id) values (1, randomblob(16));
+insert into everfold_store (singleton, id) values (1, randomblob(16));
 
 -- autoincrement, here and below: a number that was ever given is never given again, whatever is removed later
-create table stream (
+create table everfold_stream (
   id integer primary key autoincrement,
   tenant text not null,
   name text not null,
@@ -21,10 +21,10 @@ create table stream (
 );
 
 -- recorded_at: microseconds since 1970 UTC; data, metadata: JSON bytes, exactly as written; tags: a JSON array
-create table event (
+create table everfold_event (
   position integer primary key autoincrement,
   tenant text not null,
-  stream_id integer references stream (id),
+  stream_id integer references everfold_stream (id),
   version integer,
   type text not null,
   schema_version integer not null,
@@ -37,14 +37,14 @@ create table event (
   unique (tenant, event_id)
 );
 
-create table event_tag (
+create table everfold_event_tag (
   tenant text not null,
   tag text not null,
-  position integer not null references event (position),
+  position integer not null references everfold_event (position),
   primary key (tenant, tag, position)
 ) without rowid;
 
-create table snapshot (
+create table everfold_snapshot (
   tenant text not null,
   stream text not null,
   name text not null,
@@ -54,48 +54,48 @@ create table snapshot (
   primary key (tenant, stream, name)
 );
 
-create trigger event_is_never_updated before update on event
+create trigger everfold_event_is_never_updated before update on everfold_event
 begin
   select raise(abort, 'an event is never changed: append another one that corrects it');
 end;
 
-create trigger event_is_never_deleted before delete on event
+create trigger everfold_event_is_never_deleted before delete on everfold_event
 begin
   select raise(abort, 'an event is never deleted: truncate or tombstone its stream');
 end;
 
 -- `insert or replace` removes the row in its way without asking the trigger above. Costs 2 µs an event.
-create trigger event_is_never_replaced before insert on event
-when exists (select 1 from event where event.position = new.position)
-  or exists (select 1 from event where event.tenant = new.tenant and event.event_id = new.event_id)
-  or exists (select 1 from event where event.stream_id = new.stream_id and event.version = new.version)
+create trigger everfold_event_is_never_replaced before insert on everfold_event
+when exists (select 1 from everfold_event where everfold_event.position = new.position)
+  or exists (select 1 from everfold_event where everfold_event.tenant = new.tenant and everfold_event.event_id = new.event_id)
+  or exists (select 1 from everfold_event where everfold_event.stream_id = new.stream_id and everfold_event.version = new.version)
 begin
   select raise(abort, 'an event is never replaced: its position, id and version are taken');
 end;
 
-create trigger event_tag_is_never_updated before update on event_tag
+create trigger everfold_event_tag_is_never_updated before update on everfold_event_tag
 begin
   select raise(abort, 'the tag of an event is never changed');
 end;
 
-create trigger event_tag_is_never_deleted before delete on event_tag
+create trigger everfold_event_tag_is_never_deleted before delete on everfold_event_tag
 begin
   select raise(abort, 'the tag of an event is never deleted');
 end;
 
 -- for people and their SQL: the log with names, times and JSON that can be read
-create view events as
+create view everfold_events as
 select
-  event.position,
-  event.tenant,
-  stream.name as stream,
-  event.version,
-  event.type,
-  event.schema_version,
-  lower(hex(event.event_id)) as event_id,
-  strftime('%Y-%m-%dT%H:%M:%fZ', event.recorded_at / 1000000.0, 'unixepoch') as recorded_at,
-  cast(event.data as text) as data,
-  cast(event.metadata as text) as metadata,
-  event.tags
-from event
-left join stream on stream.id = event.stream_id;
+  everfold_event.position,
+  everfold_event.tenant,
+  everfold_stream.name as stream,
+  everfold_event.version,
+  everfold_event.type,
+  everfold_event.schema_version,
+  lower(hex(everfold_event.event_id)) as event_id,
+  strftime('%Y-%m-%dT%H:%M:%fZ', everfold_event.recorded_at / 1000000.0, 'unixepoch') as recorded_at,
+  cast(everfold_event.data as text) as data,
+  cast(everfold_event.metadata as text) as metadata,
+  everfold_event.tags
+from everfold_event
+left join everfold_stream on everfold_stream.id = everfold_event.stream_id;

@@ -52,10 +52,14 @@ class AsyncCaller:
 
 
 class AsyncBackend:
-    """`url` names an empty database. `connect` gives a driver's connection to it, as an application has one."""
+    """`url` names an empty database. `connect` gives a driver's connection to it, as an application has one; `prefix` is
+    what the names of its tables begin with."""
 
-    def __init__(self, url: str, capabilities: Capabilities, *, connect: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, url: str, capabilities: Capabilities, *, connect: Callable[[], Any] | None = None, prefix: str = ""
+    ) -> None:
         self.url = url
+        self.prefix = prefix
         self.capabilities = capabilities
         self._connect = connect
         self._stores: list[ef.AsyncEventStore] = []

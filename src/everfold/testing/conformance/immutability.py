@@ -14,13 +14,13 @@ from .reading import log_of
 
 TAGGED = [ef.NewEvent(Noted(text), tags=["room:1"]) for text in ("a", "b")]
 STATEMENTS = [
-    "update event set type = 'forged'",
-    "update event set data = metadata",
-    "update event set position = position + 1000",
-    "delete from event",
-    "delete from event where version = 1",
-    "update event_tag set tag = 'forged'",
-    "delete from event_tag",
+    "update {prefix}event set type = 'forged'",
+    "update {prefix}event set data = metadata",
+    "update {prefix}event set position = position + 1000",
+    "delete from {prefix}event",
+    "delete from {prefix}event where version = 1",
+    "update {prefix}event_tag set tag = 'forged'",
+    "delete from {prefix}event_tag",
 ]
 
 
@@ -32,6 +32,7 @@ class Immutability:
         store.append("stay-1", TAGGED, expected_version=0)
         before = [(e, e.raw, e.tags) for e in log_of(store, query=ef.Query(tags=["room:1"]))]
         caller = backend.caller()
+        statement = statement.format(prefix=backend.prefix)
         table = statement.split()[1 if statement.startswith("update") else 2]
         assert caller.rows(f"select count(*) from {table}") == [(2,)]
         with pytest.raises(Exception) as caught:  # the driver's own, whichever driver it is
@@ -45,7 +46,7 @@ class Immutability:
         store.append("stay-1", notes(1), expected_version=0)
         caller = backend.caller()
         with pytest.raises(Exception) as caught:  # the driver's own, whichever driver it is
-            caller.execute("delete from event")
+            caller.execute(f"delete from {backend.prefix}event")
         assert not isinstance(caught.value, ef.EverfoldError)
         caller.rollback()
         assert (store.append("stay-1", notes(1), expected_version=1)).version == 2
