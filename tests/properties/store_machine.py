@@ -129,9 +129,10 @@ class StoreMachine(RuleBasedStateMachine):
         sent, conditions = data.draw(st.sampled_from(self.written))
         self._send(sent, conditions, lambda: self._unit(sent, conditions))
 
-    @rule(name=st.sampled_from(CUT), before=st.integers(1, 8), data=st.data())
-    def truncate(self, name: str, before: int, data: st.DataObject) -> None:
+    @rule(name=st.sampled_from(CUT), data=st.data())
+    def truncate(self, name: str, data: st.DataObject) -> None:
         expected = self._expectation(name, data)
+        before = data.draw(st.integers(1, self._version(name) + 2))
         call = lambda: self.store.truncate(name, before_version=before, expected_version=expected)  # noqa: E731
         assert error_of(call) is self.model.truncate(name, before, expected)
 

@@ -25,7 +25,8 @@ queries = st.recursive(
     plain_queries, lambda inner: st.tuples(inner, inner).map(lambda two: two[0] | two[1]), max_leaves=5
 )
 events = st.tuples(st.sampled_from(TYPES), st.none() | st.sampled_from(CATEGORIES), some(TAGS))
-names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=255)
+letters = st.one_of(st.sampled_from("--ab$"), st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+names = st.text(letters, min_size=1, max_size=255)
 
 
 @given(queries, queries, events)
@@ -56,6 +57,11 @@ def test_types_are_alternatives_categories_too_and_tags_are_all_needed(types, ca
         and all(tag in its_tags for tag in tags)
     )
     assert ef.Query(types=types, categories=categories, tags=tags).matches(*event) == expected
+
+
+@given(some(TAGS), some(TAGS))
+def test_each_tag_of_a_query_is_needed(wanted, tags):
+    assert ef.Query(tags=wanted).matches("a", None, tags) == all(tag in tags for tag in wanted)
 
 
 @given(some(TYPES), some(CATEGORIES), some(TAGS), events)
