@@ -1,8 +1,8 @@
 """From a query to SQL. Pure; `QueryItem.matches` is the meaning that it must agree with.
 
 An alternative with tags is driven from the tag's index, one without scans the log in the order of positions; the
-caller bounds the positions, so no statement is endless. A stream's category is looked up per row by primary key: a
-join would let the planner hash every stream of a large category for one page.
+caller bounds the positions, so no statement is endless. A row's type or category is looked up by primary key in a
+scalar sub-select: a join lets the planner scan a whole table, or hash every stream of a category, for one page.
 """
 
 # ruff: noqa: S608  # the pieces are constants of this file; every value is bound
@@ -57,28 +57,27 @@ class _Build:
         return self.by_tag(item) if item.tags else self.scan(item, "e.position")
 
     def scan(self, item: QueryItem, columns: str) -> str:
-        where = " and ".join([_range("e"), *self._tests(item)])
-        return f"select {columns} from @schema@.event e where {where} {self.order}"
+        where = [_range("e")]
+        if item.types:
+            where.append(f"e.type = {self._any(item.types)}")
+        if item.categories:
+            category = "select s.category from @schema@.stream s where s.id = e.stream_id"
+            where.append(f"({category}) = {self._any(item.categories)}")
+        return f"select {columns} from @schema@.event e where {' and '.join(where)} {self.order}"
 
     def by_tag(self, item: QueryItem) -> str:
         first, *others = (self._bind(tag) for tag in item.tags)
         where = [_range("t"), f"t.tag = {first}"]
         where += [f"exists (select from @schema@.event_tag o where {_at('o')} and o.tag = {tag})" for tag in others]
-        tests = " and ".join(self._tests(item))
-        if tests:
-            where.append(f"exists (select from @schema@.event e where {_at('e')} and {tests})")
+        if item.types:
+            where.append(f"(select e.type from @schema@.event e where {_at('e')}) = {self._any(item.types)}")
+        if item.categories:
+            event = f"@schema@.event e join @schema@.stream s on s.id = e.stream_id where {_at('e')}"
+            where.append(f"(select s.category from {event}) = {self._any(item.categories)}")
         return f"select t.position from @schema@.event_tag t where {' and '.join(where)} {self.order}"
 
-    def _tests(self, item: QueryItem) -> list[str]:
-        tests = []
-        if item.types:
-            tests.append(f"e.type = any ({self._bind(pack_texts(item.types))}::text[])")
-        if item.categories:
-            categories = self._bind(pack_texts(item.categories))
-            tests.append(
-                f"(select s.category from @schema@.stream s where s.id = e.stream_id) = any ({categories}::text[])"
-            )
-        return tests
+    def _any(self, names: tuple[str, ...]) -> str:
+        return f"any ({self._bind(pack_texts(names))}::text[])"
 
     def _bind(self, value: Packed | str) -> str:
         self.parameters.append(value)

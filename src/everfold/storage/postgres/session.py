@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from ...errors import ConfigurationError
 from .adapters import register
@@ -27,7 +28,7 @@ class Session:
 
     def __init__(self, connection: psycopg.Connection[Any], *, register_adapters: bool = False) -> None:
         self.connection = connection
-        self._cursor = psycopg.RawCursor(connection)
+        self._cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
         if register_adapters:
             register(self._cursor.adapters)
         self._cursor.format = psycopg.pq.Format.BINARY

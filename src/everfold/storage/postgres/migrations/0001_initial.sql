@@ -256,11 +256,11 @@ begin
     and (cardinality(v_tags) = 1 or not exists (
       select from unnest(v_tags[2:]) w(tag) where not exists (
         select from @schema@.event_tag o where o.tenant = p_tenant and o.tag = w.tag and o.position = t.position)))
-    and (cardinality(v_types) + cardinality(v_categories) = 0 or exists (
-      select from @schema@.event e where e.tenant = p_tenant and e.position = t.position
-        and (cardinality(v_types) = 0 or e.type = any (v_types))
-        and (cardinality(v_categories) = 0
-             or (select s.category from @schema@.stream s where s.id = e.stream_id) = any (v_categories))))
+    and (cardinality(v_types) = 0
+         or (select e.type from @schema@.event e where e.tenant = p_tenant and e.position = t.position) = any (v_types))
+    and (cardinality(v_categories) = 0
+         or (select s.category from @schema@.event e join @schema@.stream s on s.id = e.stream_id
+             where e.tenant = p_tenant and e.position = t.position) = any (v_categories))
   order by t.position limit 1;
   return v_position;
 end
