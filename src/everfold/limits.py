@@ -40,6 +40,9 @@ GROUP_COMMIT_UNITS_MAX = 256
 
 GROUP_COMMIT_BYTES_MAX = 8 * 1024 * 1024
 
+VALUE_CODECS = 256
+"""Codecs of snapshot states kept ready, one a class."""
+
 NAME_CACHE_ENTRIES = 100_000
 """Stream names kept by id: about 15 MB."""
 

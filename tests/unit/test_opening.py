@@ -131,3 +131,19 @@ def test_an_aggregate_may_decide_by_one_method():
     with ef.EventStore.open("memory://", notes) as store:
         store.decide("note-1", Notes, "a")
         assert store.decide("note-1", Notes, "b").state.texts == ["a0", "b1"]
+
+
+def test_a_state_that_no_snapshot_can_hold_is_refused_at_the_first_load_and_not_when_one_is_due():
+    class Plain:
+        pass
+
+    counted = ef.Decider(
+        initial_state=Plain,
+        evolve=lambda state, _: state,
+        decide=lambda command, _: command,
+        snapshots=ef.Snapshots(every=200),
+    )
+    with ef.EventStore.open("memory://", notes) as store:
+        with pytest.raises(ef.ConfigurationError, match="Plain"):
+            store.decide("note-1", counted, Noted("a"))
+        assert store.stream("note-1") is None

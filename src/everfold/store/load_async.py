@@ -99,11 +99,13 @@ async def _start(scope: AsyncScope, stream: str, decider: Decider[Any, Any], at_
     plan = decider.snapshots
     if plan is None:
         return CachedState(initial, 0)
+    # asked for at once: a state that can't be stored is refused at the first load, not at the event that is due
+    codec = value_codec(state_type(plan, initial))
     found = await scope.storage.load_snapshot(scope.tenant, stream, plan.name, plan.schema_version)
     if found is None or (at_version is not None and found.version > at_version):
         return CachedState(initial, 0)
     try:
-        state = value_codec(state_type(plan, initial)).decode(found.data)
+        state = codec.decode(found.data)
     except CodecError as error:
         scope.tell(SnapshotSkippedDetail(stream, str(error)))
         return CachedState(initial, 0)
