@@ -50,7 +50,11 @@ class Migration:
 @cache
 def migrations() -> tuple[Migration, ...]:
     """All of this release, numbered from 1 without holes."""
-    names = sorted(path.name for path in (files(__package__) / "migrations").iterdir() if path.name.endswith(".sql"))
+    names = sorted(
+        path.name
+        for path in (files(__name__.rpartition(".")[0]) / "migrations").iterdir()
+        if path.name.endswith(".sql")
+    )
     found = tuple(Migration(int(n[:4]), n.removesuffix(".sql"), read_sql(f"migrations/{n}")) for n in names)
     assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without holes"
     return found
@@ -59,7 +63,7 @@ def migrations() -> tuple[Migration, ...]:
 @cache
 def fresh_schema() -> str:
     """What a new store gets: the result of all migrations."""
-    names = sorted(path.name for path in (files(__package__) / "sql" / "schema").iterdir())
+    names = sorted(path.name for path in (files(__name__.rpartition(".")[0]) / "sql" / "schema").iterdir())
     return "\n".join(read_sql(f"sql/schema/{name}") for name in names)
 
 

@@ -35,7 +35,7 @@ def for_schema(text: str, schema: str) -> str:
 
 def read_sql(path: str) -> str:
     """A file below this folder."""
-    return (files(__package__) / path).read_text(encoding="utf-8")
+    return (files(__name__.rpartition(".")[0]) / path).read_text(encoding="utf-8")
 
 
 @cache
