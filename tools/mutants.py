@@ -23,7 +23,7 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests" / "mutants" / "table.py"
-SECONDS_MAX = 300
+SECONDS_MAX = 60
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 OPTIONS = ("-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants")
 
@@ -46,7 +46,7 @@ def mutate(text: str, mutant) -> str:
 
 
 def failures(source: Path, tests: Iterable[str]) -> set[str]:
-    """The ids of the tests that fail with `source` as the package's folder; all of them when pytest gives up."""
+    """The ids of the tests that fail with `source` as the package's folder; all of them when they never end."""
     given = list(tests)
     environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *OPTIONS, *given]

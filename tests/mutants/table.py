@@ -77,7 +77,7 @@ MUTANTS = (
         (
             "low = bisect_right(self.positions, after)",
             "low = bisect_left(self.positions, after)",
-            (MODEL, f"{MEMORY}AppendConditions::test_an_event_at_the_position_itself_is_known"),
+            (f"{MEMORY}AppendConditions::test_an_event_at_the_position_itself_is_known",),
         ),
         (
             "else bisect_left(self.positions, before)",
@@ -149,7 +149,7 @@ MUTANTS = (
         (
             "if append.expected >= 0 and append.expected != start:",
             "if append.expected > 0 and append.expected != start:",
-            (f"{REPETITION}test_a_unit_is_a_repetition_when_each_append_with_events_is_a_run_of_the_log",),
+            (f"{REPETITION}test_each_append_of_up_to_three_events_is_judged_as_brute_force_judges_it",),
         ),
         (
             "place is None or place[1] != append.stream for place in places",
@@ -161,8 +161,8 @@ MUTANTS = (
         ),
         (
             "if [place[2] for place in run] != list(range(start + 1, start + 1 + len(run))):",
-            "if sorted(place[2] for place in run) != list(range(start + 1, start + 1 + len(run))):",
-            (f"{REPETITION}test_a_unit_is_a_repetition_when_each_append_with_events_is_a_run_of_the_log",),
+            "if run[0][2] != start + 1:",
+            (f"{REPETITION}test_each_append_of_up_to_three_events_is_judged_as_brute_force_judges_it",),
         ),
         (
             "if any(after <= before for before, after in pairwise(positions)):",

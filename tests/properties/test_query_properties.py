@@ -25,8 +25,8 @@ queries = st.recursive(
     plain_queries, lambda inner: st.tuples(inner, inner).map(lambda two: two[0] | two[1]), max_leaves=5
 )
 events = st.tuples(st.sampled_from(TYPES), st.none() | st.sampled_from(CATEGORIES), some(TAGS))
-letters = st.one_of(st.sampled_from("--ab$"), st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-names = st.text(letters, min_size=1, max_size=255)
+any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=255)
+names = st.text("-ab$é😀", min_size=1, max_size=12) | any_text
 
 
 @given(queries, queries, events)
