@@ -104,7 +104,8 @@ class Ticket(Generic[T]):
             self._signal.release()
 
     def result(self, timeout_seconds: float | None = None) -> T:
-        """Wait for the result. Raises TimeoutError."""
+        """Wait for the result. After a TimeoutError it may still be given, and waited for again."""
+        self._left = False
         try:
             self._wait(-1 if timeout_seconds is None else timeout_seconds)
         except BaseException:

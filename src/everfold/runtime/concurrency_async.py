@@ -98,11 +98,19 @@ class Ticket(Generic[T]):
         spawn(work)
 
     async def result(self, timeout_seconds: float | None = None) -> T:
-        """Wait for the result. Raises TimeoutError."""
-        if timeout_seconds is None:
-            return await self._future
-        async with asyncio.timeout(timeout_seconds):
-            return await self._future
+        """Wait for the result. After a TimeoutError it may still be given, and waited for again."""
+        if timeout_seconds is not None:
+            await self._wait(timeout_seconds)
+        return await self._future
+
+    async def _wait(self, timeout_seconds: float) -> None:
+        try:
+            done, _ = await asyncio.wait([self._future], timeout=timeout_seconds)
+        except BaseException:
+            self._future.cancel()
+            raise
+        if not done:
+            raise TimeoutError
 
 
 class Worker:

@@ -61,7 +61,8 @@ async def test_each_append_of_a_batch_has_its_own_verdict(async_storage, words):
     await async_storage.commit(words.append("known", 0, used))
     await async_storage.commit(words.append("ended", 0))
     await async_storage.commit(words.tombstone("ended"))
-    repeated = words.append("known", 0, used)
+    await async_storage.commit(words.append("again", 0, kept := words.event()))
+    repeated = words.append("again", 0, kept)
     units = [
         words.append("new", 0),
         words.append("known", 7),
@@ -73,9 +74,9 @@ async def test_each_append_of_a_batch_has_its_own_verdict(async_storage, words):
         words.append("any", -1, *words.events(3)),
     ]
     sent = Counting(async_storage)
-    first = [async_storage.commit(words.append(f"busy-{n}", 0)) for n in range(2)]
+    first = [async_storage.commit(words.append(f"first-{n}", 0)) for n in range(2)]
     outcomes = (await asyncio.gather(*first, *map(async_storage.commit, units), return_exceptions=True))[2:]
-    assert sent.batches == [7], "'known' stands twice, so one of the two waits for the next batch"
+    assert sent.batches == [9], "all but the first, which found nobody about"
     kinds = [type(o) if isinstance(o, Exception) else "stored" for o in outcomes]
     assert kinds == [
         "stored",
@@ -90,7 +91,7 @@ async def test_each_append_of_a_batch_has_its_own_verdict(async_storage, words):
     assert outcomes[4].repeated
     assert outcomes[1].actual == 1
     assert words.positions(outcomes[7])[-1] - words.positions(outcomes[7])[0] == 2
-    assert await async_storage.head("") == 8, "what was refused used no position"
+    assert await async_storage.head("") == 9, "what was refused used no position"
 
 
 async def test_appends_to_one_stream_keep_the_order_in_which_they_came(async_storage, words):
@@ -128,6 +129,50 @@ def test_a_batch_does_not_wait_for_a_row_that_another_transaction_holds(storage,
         ).fetchone()
     assert (verdicts, versions) == ([5, 0], [0, 1])
     holder.rollback()
+
+
+def test_nobody_waits_behind_an_append_that_waits_for_a_lock(storage, connect, words, until_waiting):
+    """The one that waits goes alone and holds the only lane; the next one opens a lane beside it."""
+    storage.commit(words.append("held", 0))
+    holder = connect()
+    storage.join(holder).commit(words.append("held", 1))
+    waiting: list[object] = []
+    thread = as_thread(lambda: waiting.append(storage.commit(words.append("held", -1))))
+    watcher = connect(autocommit=True)
+    for _ in range(3000):
+        blocked = watcher.execute(
+            "select 1 from pg_stat_activity where %s = any (pg_blocking_pids(pid))", (holder.info.backend_pid,)
+        )
+        if blocked.fetchone():
+            break
+    outcomes = race([partial(storage.commit, words.append(f"free-{n}", 0)) for n in range(8)])
+    assert len(successes(outcomes)) == 8
+    assert waiting == []
+    holder.rollback()
+    thread.join(30)
+    assert waiting[0].appends[0].version == 2
+
+
+async def test_no_task_waits_behind_an_append_that_waits_for_a_lock(async_storage, storage, connect, words):
+    storage.commit(words.append("held", 0))
+    holder = connect()
+    storage.join(holder).commit(words.append("held", 1))
+    waiting = asyncio.create_task(async_storage.commit(words.append("held", -1)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(8):
+        await asyncio.gather(*(async_storage.commit(words.append(f"free-{n}", 0)) for n in range(8)))
+    assert not waiting.done()
+    holder.rollback()
+    assert (await waiting).appends[0].version == 2
+
+
+def test_a_batch_waits_a_moment_only_for_a_stream_that_another_transaction_creates(storage, connect, words):
+    holder = connect()
+    storage.join(holder).commit(words.append("new", 0))
+    units = [words.append("new", 0), words.append("other", 0)]
+    assert storage._together(units) == [None, None]
+    holder.rollback()
+    assert None not in storage._together(units)
 
 
 def test_a_batch_does_not_wait_for_a_tag_that_a_condition_holds(storage, connect, words, until_waiting):

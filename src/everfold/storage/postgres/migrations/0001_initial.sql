@@ -404,11 +404,12 @@ begin
 end
 $body$;
 
+-- Generic plans: the planner takes the lengths of these arrays for a reason to plan each call anew, at twice the time.
 create function @schema@.append_v1(
   p_tenant text, p_stream text, p_expected bigint, p_recorded_at timestamptz,
   p_ids uuid[], p_types text[], p_schema_versions integer[], p_data bytea[], p_metadata bytea[], p_tags text[],
   out version bigint, out first_position bigint, out positions bigint[], out recorded_at timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $body$
 #variable_conflict use_column
 declare
   v_count constant integer := coalesce(cardinality(p_ids), 0);
@@ -468,6 +469,9 @@ end
 $body$;
 -- Group commit: appends to distinct streams in one transaction, each with its own verdict. It never waits for a row or tag
 -- that another transaction holds (verdict 5: send that append alone), so one open transaction can't stop a whole process.
+-- For a stream that another transaction is creating there is no way but to wait: a moment, then the batch fails as a whole.
+--
+-- Generic plans, as in append_v1.
 --
 -- Verdicts: 0 appended · 1 wrong expectation · 2 tombstoned · 3 archived · 4 an id is stored already · 5 busy.
 -- versions: the version after the append, or the actual one. positions: of the events of accepted appends, in their order.
@@ -477,7 +481,7 @@ create function @schema@.append_many_v1(
   p_ids uuid[], p_types text[], p_schema_versions integer[], p_data bytea[], p_metadata bytea[], p_tags text[],
   out verdicts integer[], out versions bigint[], out first_position bigint, out positions bigint[],
   out recorded_at timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set lock_timeout = '50ms' as $body$
 #variable_conflict use_column
 declare
   v_unit constant integer[] := array(
@@ -498,20 +502,26 @@ begin
     and not exists (select from @schema@.stream s where s.tenant = a.tenant and s.name = a.name)
   order by a.tenant, a.name on conflict do nothing;
 
+  -- by places, not by a join of names: the planner expects one row and would compare each name with each
   with locked as materialized (
-    select s.id, s.tenant, s.name, s.version, s.status
-    from unnest(p_tenants, p_streams) a(tenant, name)
+    select a.place, s.id, s.version, s.status
+    from unnest(p_tenants, p_streams) with ordinality a(tenant, name, place)
          join @schema@.stream s on s.tenant = a.tenant and s.name = a.name
     order by s.id for no key update of s skip locked),
+  found as (
+    select u.place, max(u.id) as id, coalesce(max(u.version), 0) as version, max(u.status) as status
+    from (select l.place, l.id, l.version, l.status from locked l
+          union all
+          select g, null, null, null from generate_series(1, cardinality(p_streams)) g) u
+    group by u.place),
   judged as (
-    select a.place, l.id, coalesce(l.version, 0) as version,
-      case when l.id is null and exists (select from @schema@.stream s where s.tenant = a.tenant and s.name = a.name) then 5
-           when l.status = 'tombstoned' then 2
-           when l.status = 'archived' then 3
-           when not @schema@.fits_v1(a.expected, coalesce(l.version, 0)) then 1
+    select f.place, f.id, f.version,
+      case when f.id is null and exists (select from @schema@.stream s where s.tenant = p_tenants[f.place] and s.name = p_streams[f.place]) then 5
+           when f.status = 'tombstoned' then 2
+           when f.status = 'archived' then 3
+           when not @schema@.fits_v1(p_expected[f.place], f.version) then 1
            else 0 end as verdict
-    from unnest(p_tenants, p_streams, p_expected) with ordinality a(tenant, name, expected, place)
-         left join locked l on l.tenant = a.tenant and l.name = a.name)
+    from found f)
   select array_agg(j.id order by j.place), array_agg(j.version order by j.place), array_agg(j.verdict order by j.place)
   into v_streams, versions, verdicts from judged j;
 
@@ -605,7 +615,7 @@ create function @schema@.commit_v1(
   p_ids uuid[], p_types text[], p_schema_versions integer[], p_data bytea[], p_metadata bytea[], p_tags text[],
   p_conditions jsonb, p_marks jsonb, p_snapshots jsonb, p_snapshot_data bytea[],
   out versions bigint[], out first_position bigint, out positions bigint[], out recorded_at timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $body$
 #variable_conflict use_column
 declare
   v_events constant integer := coalesce(cardinality(p_ids), 0);

@@ -86,11 +86,12 @@ begin
 end
 $body$;
 
+-- Generic plans: the planner takes the lengths of these arrays for a reason to plan each call anew, at twice the time.
 create function @schema@.append_v1(
   p_tenant text, p_stream text, p_expected bigint, p_recorded_at timestamptz,
   p_ids uuid[], p_types text[], p_schema_versions integer[], p_data bytea[], p_metadata bytea[], p_tags text[],
   out version bigint, out first_position bigint, out positions bigint[], out recorded_at timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $body$
 #variable_conflict use_column
 declare
   v_count constant integer := coalesce(cardinality(p_ids), 0);

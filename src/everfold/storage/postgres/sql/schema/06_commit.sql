@@ -37,7 +37,7 @@ create function @schema@.commit_v1(
   p_ids uuid[], p_types text[], p_schema_versions integer[], p_data bytea[], p_metadata bytea[], p_tags text[],
   p_conditions jsonb, p_marks jsonb, p_snapshots jsonb, p_snapshot_data bytea[],
   out versions bigint[], out first_position bigint, out positions bigint[], out recorded_at timestamptz)
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $body$
 #variable_conflict use_column
 declare
   v_events constant integer := coalesce(cardinality(p_ids), 0);
