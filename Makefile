@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format twins bench soak clean
+.PHONY: help setup demo test lint format twins mutants bench soak clean
 
 help: ## print this list
 	@echo "everfold: make TARGET [PYTHON=python3.12] [ARGS='-k append']"
@@ -23,7 +23,7 @@ help: ## print this list
 
 setup: $(VENV)/.ready-dev ## make .venv with everything that development needs (once)
 
-demo: $(DEMO) ## real flights, from the first event to a read model, in under a minute
+demo: $(DEMO) ## real flights into SQLite, and what an event store is for
 	@$(RUN) -m examples.flights demo $(ARGS)
 
 test: lint ## everything that must pass: lint, then every test, on a real PostgreSQL too
@@ -39,6 +39,9 @@ format: setup ## rewrite the code as the formatter has it
 
 twins: setup ## write the sync twin of every *_async.py
 	@$(RUN) tools/unasync.py
+
+mutants: setup ## every mutant of the table must be caught by its tests
+	@$(RUN) tools/mutants.py $(ARGS)
 
 bench: $(VENV)/.ready-bench ## measure, beside the raw drivers and the peers
 	@$(RUN) -m bench $(ARGS)
