@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from ..telemetry.trace import current_trace
 from .cache import StateCache
 
 __all__ = ["AsyncScope"]
+
+_logger = logging.getLogger("everfold")
 
 
 @dataclass(slots=True)
@@ -58,9 +61,13 @@ class AsyncScope:
         return Origin(self.registry.decode, self.tenant, page.names, page.epoch_microseconds)
 
     def tell(self, detail: Detail) -> None:
-        """Hand a detail to the application's hook."""
-        if self.telemetry is not None:
+        """Hand a detail to the application's hook. Its errors are logged: what it is told of has happened already."""
+        if self.telemetry is None:
+            return
+        try:
             self.telemetry(detail)
+        except Exception:
+            _logger.exception("the telemetry hook failed on %s", type(detail).__name__)
 
     async def commit(self, unit: Unit, sent: tuple[NewEvent, ...], target: AsyncUnitTarget | None = None) -> Committed:
         """Commit through the one write door. A CommitUnknownError leaves with the events to send again."""
@@ -70,7 +77,7 @@ class AsyncScope:
         except CommitUnknownError as error:
             raise CommitUnknownError(error.reason, sent) from error
         if self.telemetry is not None:
-            self.telemetry(_detail(unit, committed))
+            self.tell(_detail(unit, committed))
         return committed
 
 

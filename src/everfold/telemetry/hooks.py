@@ -38,4 +38,4 @@ class SnapshotSkippedDetail:
 Detail = AppendDetail | ConflictDetail | SnapshotSkippedDetail
 
 Telemetry = Callable[[Detail], None]
-"""Called after the fact, in the thread or task that did it. What it raises reaches the caller: keep it simple."""
+"""Called after the fact, in the thread or task that did it. What it raises is logged, and changes nothing."""
