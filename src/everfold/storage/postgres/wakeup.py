@@ -8,6 +8,7 @@ an append can only appear by drawing, or by ending. A NOTIFY makes it look at on
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ class Wakeup:
         self._unannounced = Hints()
         self._stopping = Hints()
         self._stopped = False
+        self._process = os.getpid()
         self._mutex = Mutex()
         self._latest = 0
         self._announcer_waits = False
@@ -54,6 +56,7 @@ class Wakeup:
 
     def committed(self, first: int, last: int) -> None:
         """Events of this process are visible now: raise the hint, and have the other processes told."""
+        self._forget_inherited()
         self._settle(first, last)
         self.hints.notify()
         self._latest = last
@@ -74,6 +77,7 @@ class Wakeup:
         """True as soon as events may have come since `hint`; False after the timeout, or when closed."""
         if self._stopped or self.hints.count != hint:
             return not self._stopped
+        self._forget_inherited()
         with self._mutex:
             self._waiting += 1
             if self._tracker is None and not self._stopped:
@@ -95,6 +99,12 @@ class Wakeup:
         for worker in workers:
             if worker is not None:
                 worker.join()
+
+    def _forget_inherited(self) -> None:
+        """After a fork the parent's background work is not here; the child starts its own."""
+        if self._process != os.getpid():
+            self._process, self._settled, self._announcer_waits = os.getpid(), -1, False
+            self._announcer = self._tracker = None
 
     def _settle(self, first: int, last: int) -> None:
         if first == self._settled + 1:

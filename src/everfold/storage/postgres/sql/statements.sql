@@ -94,10 +94,11 @@ select s.name, s.version, s.status, s.created_at, s.updated_at, s.truncated_befo
 from @schema@.stream s where s.tenant = $1 and s.name > $2 and s.version > 0 order by s.name limit $3
 
 -- name: category_rows
--- Streams of one category by name, by (tenant, category, name).
+-- Streams of one category by name, by (tenant, name): they lie between it and it with the character after the hyphen.
 select s.name, s.version, s.status, s.created_at, s.updated_at, s.truncated_before
 from @schema@.stream s
-where s.tenant = $1 and s.category = $4 and s.name > $2 and s.version > 0 order by s.name limit $3
+where s.tenant = $1 and s.name >= $4 and s.name < $4 || '.' and s.category = $4 and s.name > $2 and s.version > 0
+order by s.name limit $3
 
 -- name: type_counts
 -- Every (type, schema version) with its count. Scans the tenant's log.

@@ -46,7 +46,6 @@ create table @schema@.stream (
   status text collate "C" not null default 'open',  -- open, tombstoned or archived
   unique (tenant, name)
 ) with (fillfactor = 70);
-create index stream_category on @schema@.stream (tenant, category, name);
 
 create table @schema@.event (
   position bigint not null,
