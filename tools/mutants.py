@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests" / "mutants" / "table.py"
@@ -38,7 +39,16 @@ def table() -> ModuleType:
     return module
 
 
-def mutate(text: str, mutant) -> str:
+class Mutant(Protocol):
+    """A row of the table: in `file`, `line` becomes `mutated`, and each of `tests` must fail."""
+
+    file: str
+    line: str
+    mutated: str
+    tests: Sequence[str]
+
+
+def mutate(text: str, mutant: Mutant) -> str:
     """The file's text with the mutant in it. Raises ValueError unless the line stands there exactly once."""
     if text.count(mutant.line) != 1:
         raise ValueError(f"{mutant.file}: {mutant.line.strip()!r} stands there {text.count(mutant.line)} times")
@@ -61,7 +71,7 @@ def failures(source: Path, tests: Iterable[str]) -> set[str]:
     return set(FAILED.findall(done.stdout))
 
 
-def survives(mutant) -> list[str]:
+def survives(mutant: Mutant) -> list[str]:
     """The tests of the mutant that did not fail on it, or why it could not be tried."""
     with tempfile.TemporaryDirectory(prefix="everfold-mutant-") as folder:
         source = Path(folder) / "src"
@@ -75,7 +85,7 @@ def survives(mutant) -> list[str]:
     return [test for test in mutant.tests if not any(one == test or one.startswith(f"{test}[") for one in failed)]
 
 
-def told(mutant, quiet_tests: list[str]) -> bool:
+def told(mutant: Mutant, quiet_tests: list[str]) -> bool:
     """Say what became of the mutant; whether it was caught."""
     change = f"{mutant.line.strip()}  →  {mutant.mutated.strip() or '(nothing)'}"
     print(f"{'survives' if quiet_tests else 'caught':8} {mutant.file}: {change}", flush=True)
