@@ -258,9 +258,8 @@ def append_stopped_after_its_draw(log, connect, until_waiting) -> None:
 GATE = "\n  perform pg_advisory_xact_lock_shared(42);"
 
 
-def drawing(log) -> str:
-    """The statement that draws a position."""
-    return f"first_position := nextval('\"{log.schema}\".position_seq');"
+DRAWN = "returning position into first_position;"
+"""Where `append_one_v1` has drawn its position."""
 
 
 def test_an_append_between_the_looks_is_not_overtaken(log):
@@ -274,7 +273,7 @@ def test_an_append_that_commits_before_the_looks_is_read(log):
 
 
 def test_an_append_that_has_only_drawn_is_not_overtaken(log, connect, until_waiting):
-    log.alter("append_one_v1", (drawing(log), drawing(log) + GATE))
+    log.alter("append_one_v1", (DRAWN, DRAWN + GATE))
     append_stopped_after_its_draw(log, connect, until_waiting)
     assert log.seen == log.stored()
 
@@ -296,8 +295,8 @@ def test_the_mutant_that_reads_rows_in_the_snapshot_of_its_looks_is_caught(log):
 
 
 def test_the_mutant_that_locks_after_it_drew_is_caught(log, connect, until_waiting):
-    enter = f'perform "{log.schema}".enter_horizon_v1();'
-    log.alter("append_one_v1", (enter, ""), (drawing(log), f"{drawing(log)}{GATE}\n  {enter}"))
+    enter = f'v_entered := "{log.schema}".enter_horizon_v1();'
+    log.alter("append_one_v1", (enter, ""), (DRAWN, f"{DRAWN}{GATE}\n  {enter}"))
     append_stopped_after_its_draw(log, connect, until_waiting)
     assert set(log.stored()) - set(log.seen) == {1}
 

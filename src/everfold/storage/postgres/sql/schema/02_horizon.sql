@@ -7,19 +7,22 @@
 -- Once per transaction and savepoint: the setting is undone with the savepoint, as the lock is. Its value is the
 -- transaction's id, so a value that was left behind means nothing. The key: bit 62, 14 bits of the sequence's oid that say
 -- whose horizon it is, and 48 of the position.
-create function @schema@.enter_horizon_v1() returns void
+-- All of it are assignments: plpgsql evaluates those by itself, while each PERFORM is a query of its own.
+create function @schema@.enter_horizon_v1() returns boolean
 language plpgsql as $body$
 declare
   v_setting constant text := 'everfold.horizon_' || '@schema@.position_seq'::regclass::oid;
   v_transaction constant text := pg_current_xact_id();
+  v_locked boolean;
 begin
   if current_setting(v_setting, true) is distinct from v_transaction then
     -- parentheses matter: << | & share one precedence
-    perform pg_advisory_xact_lock_shared(
+    v_locked := pg_advisory_xact_lock_shared(
       (1::bigint << 62) | (('@schema@.position_seq'::regclass::oid::bigint & 16383) << 48)
-      | coalesce(pg_sequence_last_value('@schema@.position_seq'), 0));
-    perform set_config(v_setting, v_transaction, true);
+      | coalesce(pg_sequence_last_value('@schema@.position_seq'), 0)) is not null;
+    v_locked := set_config(v_setting, v_transaction, true) is not null;
   end if;
+  return true;
 end
 $body$;
 
