@@ -77,7 +77,7 @@ class Contestant:
     def measure(self, workload: str, seconds: float) -> float:
         done = subprocess.run(
             [*self.command, workload, self.url, str(seconds)],
-            capture_output=True, text=True, check=False, cwd=ROOT, timeout=1800,
+            capture_output=True, text=True, check=False, cwd=ROOT, timeout=60 + 10 * seconds,
         )  # fmt: skip
         if done.returncode != 0:
             raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "ended without a word")
@@ -163,7 +163,7 @@ def _emmett() -> list[str] | None:
 def _prepare(contestants: list[Contestant]) -> None:
     for contestant in contestants:
         print(f"preparing {contestant.name} on {contestant.engine} …", file=sys.stderr, flush=True)
-        contestant.measure("prepare", 0)
+        contestant.measure("prepare", 60)
 
 
 def _turn(contestants: list[Contestant], workload: Workload, seconds: float, turn: str) -> None:
@@ -172,10 +172,13 @@ def _turn(contestants: list[Contestant], workload: Workload, seconds: float, tur
             continue
         if workload.against != "raw" and contestant.name != "everfold":
             continue
+        if workload.name in contestant.missing:
+            continue
         try:
             rate = contestant.measure(workload.name, seconds)
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             contestant.missing[workload.name] = str(error)
+            print(f"{turn} {workload.name} {contestant.engine} {contestant.name} failed: {error}", file=sys.stderr)
             if contestant.name == "everfold":
                 raise
             continue

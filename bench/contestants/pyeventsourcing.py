@@ -191,5 +191,6 @@ def _with(url: str, run: Callable[[Application], float]) -> float:
 
 def _ten(application: Application, number: int) -> Iterator[uuid.UUID]:
     histories = [_history(COMMAND_EVENTS) for _ in range(number)]
-    application.events.put([e for history in histories for e in history])
+    for history in histories:  # thousands in one call never return on PostgreSQL
+        application.events.put(history)
     return itertools.cycle([history[0].originator_id for history in histories])

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 DRIVERS = {
     "psycopg": "everfold.storage.postgres",
-    "psycopg_pool": "everfold.storage.postgres",
     "sqlite3": "everfold.storage.sqlite",
 }
 ENTRIES = ("__main__", "__init__")

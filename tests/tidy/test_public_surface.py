@@ -57,7 +57,7 @@ PUBLIC = [
     "decides",
 ]
 
-OPTIONAL = ("psycopg", "psycopg_pool", "sqlite3", "click", "rich", "attr", "attrs", "pydantic", "opentelemetry")
+OPTIONAL = ("psycopg", "sqlite3", "click", "rich", "attr", "attrs", "pydantic", "opentelemetry")
 
 
 @pytest.fixture(scope="module")
