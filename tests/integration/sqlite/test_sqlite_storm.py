@@ -14,7 +14,7 @@ from everfold.storage.sqlite.store import SqliteStorage
 
 EVENTS = int(os.environ.get("EVERFOLD_STORM_EVENTS", "20000"))
 WRITERS = 4
-READERS = 2
+READERS = 4
 
 
 class Tail:
