@@ -160,26 +160,21 @@ def test_reserved_words_are_names_of_schemas_too(postgres_url, connect, words):
         connect(autocommit=True).execute('drop schema "order" cascade')
 
 
-def test_a_dump_restored_into_a_new_database_has_everything_and_goes_on(  # noqa: PLR0917  # fixtures
-    storage, open_storage, connect, postgres_url, postgres_schema, words, postgres_programs
+def test_a_dump_restored_into_a_new_cluster_has_everything_and_goes_on(  # noqa: PLR0917  # fixtures
+    storage, open_storage, own_postgres, postgres_url, postgres_schema, words, postgres_programs
 ):
     for number in range(20):
         storage.commit(words.append(f"stay-{number % 3}", -1, words.event(tags=("room:12",))))
     expected = [row[0] for row in words.log(storage).rows]
-    admin = connect(autocommit=True)
-    admin.execute(f"create database {postgres_schema}")
-    try:
-        restored = psycopg.conninfo.make_conninfo(postgres_url, dbname=postgres_schema)
-        dump = run(postgres_programs / "pg_dump", "--schema", postgres_schema, "-d", postgres_url)
-        run(postgres_programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", restored, stdin=dump)
-        copy = open_storage(url=restored)
-        copy.migrate("never")
-        assert words.everything(copy) == expected
-        assert words.positions(copy.commit(words.append("stay-1", -1))) == [max(expected) + 1]
-        assert copy.head("") == max(expected) + 1
-        copy.close()
-    finally:
-        admin.execute(f"drop database {postgres_schema} with (force)")
+    restored = own_postgres().url
+    dump = run(postgres_programs / "pg_dump", "--schema", postgres_schema, "-d", postgres_url)
+    run(postgres_programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", restored, stdin=dump)
+    copy = open_storage(url=restored)
+    copy.migrate("never")
+    assert words.everything(copy) == expected
+    assert words.positions(copy.commit(words.append("stay-1", -1))) == [max(expected) + 1]
+    assert copy.head("") == max(expected) + 1
+    copy.close()
 
 
 def run(program: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
