@@ -18,7 +18,14 @@
     ├── SchemaError                        the database's schema and this release don't fit
     ├── StorageError
     │   ├── StorageUnavailableError        not reached, or refused; nothing was written, a retry may help
-    │   └── CommitUnknownError             the reply was lost; send again with the same event ids
+    │   ├── CommitUnknownError             the reply was lost; send again with the same event ids
+    │   └── StatementError                 the database refused a statement of the application's, or a value in it
+    ├── ProjectionError                    a projection failed on an event (names both), or can't do what was asked
+    │   ├── ConsumerStoppedError           its consumer stands still until somebody acts
+    │   └── PromotionRefusedError          the switch of versions isn't safe now; nothing was changed
+    ├── CheckpointConflictError            another owner feeds this consumer; what was done here is rolled back
+    ├── CheckpointMismatchError            the log under a checkpoint is another one than it was taken from
+    ├── WaitTimeoutError                   a read model isn't there yet (a TimeoutError too); says how far it is
     ├── StoreClosedError                   the store was closed before the call
     └── ConfigurationError                 the application's own definitions contradict each other
 
@@ -36,15 +43,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppendConditionFailedError",
+    "CheckpointConflictError",
+    "CheckpointMismatchError",
     "CodecError",
     "CommitUnknownError",
     "ConfigurationError",
     "ConflictError",
+    "ConsumerStoppedError",
     "EventIdReusedError",
     "EverfoldError",
     "InvalidNameError",
     "LimitExceededError",
+    "ProjectionError",
+    "PromotionRefusedError",
     "SchemaError",
+    "StatementError",
     "StorageError",
     "StorageUnavailableError",
     "StoreClosedError",
@@ -55,6 +68,7 @@ __all__ = [
     "UnencodableEventError",
     "UnknownEventTypeError",
     "UpcastError",
+    "WaitTimeoutError",
     "WrongExpectedVersionError",
 ]
 
@@ -287,3 +301,113 @@ class StoreClosedError(EverfoldError):
 
 class ConfigurationError(EverfoldError):
     """The application's definitions or options contradict each other; the message lists every problem found."""
+
+
+class StatementError(StorageError):
+    """The database refused a statement of the application's, or a value in it: a constraint, a type, a missing table."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"the database refused the statement: {reason}. Nothing of it was kept; correct the statement."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.reason,)
+
+
+class ProjectionError(EverfoldError):
+    """A projection failed, or can't do what was asked.
+
+    `projection` is its name. When it failed on an event: `position`, `event_type` and `stream` name the event, and the
+    cause is what its handler raised.
+    """
+
+    def __init__(
+        self,
+        projection: str,
+        reason: str,
+        *,
+        position: int | None = None,
+        event_type: str | None = None,
+        stream: str | None = None,
+    ) -> None:
+        self.projection = projection
+        self.reason = reason
+        self.position = position
+        self.event_type = event_type
+        self.stream = stream
+        at = "" if position is None else f" on {event_type} at position {position}"
+        at += "" if stream is None else f" of stream {stream!r}"
+        super().__init__(f"projection {projection!r}{at}: {reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _same_projection_error, (type(self), self.projection, self.reason, self._place())
+
+    def _place(self) -> dict[str, object]:
+        return {"position": self.position, "event_type": self.event_type, "stream": self.stream}
+
+
+def _same_projection_error(
+    cls: type[ProjectionError], name: str, reason: str, place: dict[str, object]
+) -> ProjectionError:
+    return cls(name, reason, **place)  # type: ignore[arg-type]
+
+
+class ConsumerStoppedError(ProjectionError):
+    """The consumer stands still at its last good event, and nothing is lost: correct the cause, then resume it."""
+
+
+class PromotionRefusedError(ProjectionError):
+    """Switching now would show readers a wrong or an older state; nothing was changed."""
+
+
+class CheckpointConflictError(EverfoldError):
+    """Another owner has the consumer, or somebody changed its row; what was done in this transaction is rolled back."""
+
+    def __init__(
+        self, consumer: str, reason: str = "its checkpoint, its token or its status is not what it was"
+    ) -> None:
+        self.consumer = consumer
+        self.reason = reason
+        super().__init__(
+            f"consumer {consumer!r}: {reason}; what was done here is rolled back, and its owner goes on with it"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.consumer, self.reason)
+
+
+class CheckpointMismatchError(EverfoldError):
+    """The checkpoint was taken from another log: the database was restored, failed over, or is another one."""
+
+    def __init__(self, consumer: str, position: int, reason: str) -> None:
+        self.consumer = consumer
+        self.position = position
+        self.reason = reason
+        super().__init__(
+            f"consumer {consumer!r} stands at position {position}, but {reason}: events may be missing from its read "
+            "model, or in it twice. Nothing was read or written. Rebuild its projection, or restore the log that it was fed from."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.consumer, self.position, self.reason)
+
+
+class WaitTimeoutError(EverfoldError, TimeoutError):
+    """The read model didn't reach `wanted` in time; `reached` is the position that it stands at."""
+
+    def __init__(self, projection: str, wanted: int, reached: int, seconds: float, state: str = "") -> None:
+        self.projection = projection
+        self.wanted = wanted
+        self.reached = reached
+        self.seconds = seconds
+        self.state = state
+        why = f" ({state})" if state else ""
+        super().__init__(
+            f"projection {projection!r} is at position {reached} after {seconds:g} s, not yet at {wanted}{why}. "
+            "Is a worker running? Wait longer, or show what is there and say how old it is."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.projection, self.wanted, self.reached, self.seconds, self.state)

@@ -173,3 +173,5 @@ class Capabilities:
     """`join(connection)` commits a unit inside a transaction that the caller owns."""
     enforces_immutability: bool
     """The database itself refuses to change or delete an event."""
+    runs_sql: bool = True
+    """`execute` and `fetch` run the application's SQL, so handler projections work."""
