@@ -66,6 +66,40 @@ SNAPSHOT_BYTES_MAX = 16 * 1024 * 1024
 
 STREAM_LIST_MAX = 1000
 
+PROJECTION_NAME_CHARACTERS_MAX = 40
+"""It is part of table, view and index names, and PostgreSQL cuts those after 63 bytes."""
+
+PROJECTION_VERSION_MAX = 99_999
+
+CONSUMER_PARTITIONS_MAX = 64
+"""Each reads the log by itself: more parts than cores only cost."""
+
+CONSUMER_BATCH_EVENTS = 2000
+"""Events in a consumer's transaction: 1,000 to 5,000 measured best, and a smaller one is repeated sooner."""
+
+CONSUMER_SPAN_POSITIONS = 50_000
+"""Positions that one statement projects inside the database: long enough to pay, short enough to be undone and watched."""
+
+CONSUMER_SPAN_BEHIND = 4000
+"""A declared table that is further behind than this is projected inside the database."""
+
+LEASE_SECONDS = 10.0
+"""A dead worker's consumers stand still for at most this long. It is fenced all the same: a lease only saves work."""
+
+IDLE_MOVE_SECONDS = 0.02
+"""A consumer that none of the new events concern moves its checkpoint at most this often."""
+
+DOCUMENT_BYTES_MAX = 1024 * 1024
+DOCUMENT_KEY_CHARACTERS_MAX = 255
+DOCUMENT_CACHE_BYTES = 16 * 1024 * 1024
+"""Documents that a consumer keeps from batch to batch, as their bytes."""
+
+LETTERS_AT_ONCE = 500
+"""Dead letters of one key that a retry handles in one transaction."""
+
+FAULT_TEXT_CHARACTERS_MAX = 8000
+"""Of an error's text and traceback, kept with a stopped consumer or a dead letter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
