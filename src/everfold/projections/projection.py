@@ -9,7 +9,7 @@ import enum
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from .. import limits
 from ..codec.registry import Registry
@@ -43,35 +43,43 @@ LIVE = Timing.LIVE
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
+class Options(TypedDict, total=False):
+    """What every kind of projection takes beside its name.
+
+    `version`: raise it when the read model must be built anew. `timing`: ef.INLINE, ef.CATCH_UP (the default) or ef.LIVE.
+    `on_error`: ef.Stop() (the default), ef.Park() or ef.Retry(...). `categories`, `tags`: only events of any of these
+    categories, with all of these tags. `partitions`: split over workers by stream. `unknown`: "ignore" (the default) or
+    "fail" on stored types that no module knows.
+    """
+
+    version: int
+    timing: Timing
+    on_error: ErrorPolicy | None
+    categories: Iterable[str]
+    tags: Iterable[str]
+    partitions: int
+    unknown: str
+
+
 class Projection(ABC):
     """The part that documents, tables and handlers share. `problems` is asked when a store opens."""
 
     kind: ClassVar[str]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        version: int = 1,
-        timing: Timing = CATCH_UP,
-        on_error: ErrorPolicy | None = None,
-        categories: Iterable[str] = (),
-        tags: Iterable[str] = (),
-        partitions: int = 1,
-        unknown: str = "ignore",
-    ) -> None:
+    def __init__(self, name: str, **options: Unpack[Options]) -> None:
+        surplus = options.keys() - Options.__annotations__.keys()
+        if surplus:
+            raise TypeError(f"{type(self).__name__}({name!r}) takes no argument {', '.join(sorted(surplus))}")
         self.name = _checked_name(name)
-        self.version = _checked_count("version", version, limits.PROJECTION_VERSION_MAX)
-        self.timing = _checked_timing(timing)
-        self.on_error = check_policy(on_error)
-        self.categories = tuple(categories)
-        self.tags = tuple(tags)
-        self.partitions = _checked_count("partitions", partitions, limits.CONSUMER_PARTITIONS_MAX)
-        if unknown not in ("ignore", "fail"):
-            raise ConfigurationError(
-                f'unknown={unknown!r}: say "ignore" or "fail" for event types that no module knows'
-            )
-        self.unknown = unknown
+        self.version = _checked_count("version", options.get("version", 1), limits.PROJECTION_VERSION_MAX)
+        self.timing = _checked_timing(options.get("timing", CATCH_UP))
+        self.on_error = check_policy(options.get("on_error"))
+        self.categories = tuple(options.get("categories", ()))
+        self.tags = tuple(options.get("tags", ()))
+        self.partitions = _checked_count("partitions", options.get("partitions", 1), limits.CONSUMER_PARTITIONS_MAX)
+        self.unknown = options.get("unknown", "ignore")
+        if self.unknown not in ("ignore", "fail"):
+            raise ConfigurationError(f'unknown={self.unknown!r}: say "ignore" or "fail" for types that no module knows')
 
     @property
     @abstractmethod
