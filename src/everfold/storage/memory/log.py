@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
 
 import msgspec
 
@@ -26,7 +28,10 @@ from ...events.stream import category_of
 from ..repetition import StoredPlace, ids_of, refuse_reused_ids, repetition
 from ..unit import Appended, Committed, EncodedEvent, Snapshot, StreamAppend, StreamMark, StreamRow, Unit
 
-__all__ = ["Log"]
+__all__ = ["Log", "LogMark"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _encode_tags = msgspec.json.Encoder().encode
 
@@ -37,6 +42,15 @@ class _Draft:
 
     rows: list[tuple[Row, tuple[str, ...]]] = field(default_factory=list)
     streams: dict[str, StreamRow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogMark:
+    """A log before a unit: how many rows, and what the unit may replace (None: it wasn't there)."""
+
+    rows: int
+    streams: dict[str, StreamRow | None]
+    snapshots: dict[tuple[str, str], Snapshot | None]
 
 
 class Log:
@@ -51,6 +65,7 @@ class Log:
         self.by_tag: dict[str, list[int]] = {}
         self.places: dict[bytes, StoredPlace] = {}
         self.snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._numbers: dict[str, int] = {}
 
     def commit(self, unit: Unit, next_position: int, now: int) -> Committed:
         """Judge and apply the unit; its first position is `next_position`. Raises as the port says."""
@@ -132,6 +147,44 @@ class Log:
             if old is None or old.schema_version != new.schema_version or old.version < new.version:
                 self.snapshots[new.stream, new.name] = new
 
+    def mark(self, unit: Unit) -> LogMark:
+        """What `rewind` needs to undo this unit, when it is the next one."""
+        names = {one.stream for one in unit.appends if one.stream} | {one.stream for one in unit.marks}
+        snapshots = {(one.stream, one.name) for one in unit.snapshots}
+        return LogMark(
+            len(self.rows),
+            {name: self.streams.get(name) for name in names},
+            {key: self.snapshots.get(key) for key in snapshots},
+        )
+
+    def rewind(self, mark: LogMark) -> None:
+        """Back to where the log was at the mark. No read may have come in between."""
+        while len(self.rows) > mark.rows:
+            row = self.rows.pop()
+            self.positions.pop()
+            del self.places[row[5]]
+            if row[1] is not None:
+                _pop_last(self.by_stream, row[1])
+            for tag in self.tags.pop():
+                _pop_last(self.by_tag, tag)
+        _put_back(self.streams, mark.streams)
+        _put_back(self.snapshots, mark.snapshots)
+
+    def event_id(self, position: int) -> bytes | None:
+        """The id of the event at exactly this position."""
+        index = bisect_left(self.positions, position)
+        return self.rows[index][5] if index < len(self.rows) and self.positions[index] == position else None
+
+    def in_part(self, index: int, partition: tuple[int, int]) -> bool:
+        """Whether a row belongs to part i of n: streams are numbered as they appear; part 0 has what is in no stream."""
+        part, parts = partition
+        stream = self.rows[index][1]
+        if stream is None:
+            return part == 0
+        for name in islice(self.by_stream, len(self._numbers), None) if stream not in self._numbers else ():
+            self._numbers[name] = len(self._numbers)
+        return self._numbers[stream] % parts == part
+
     def matching(self, query: Query, after: int, before: int | None = None) -> Iterator[int]:
         """Indexes of the rows with after < position < before that match, in order."""
         low = bisect_right(self.positions, after)
@@ -161,3 +214,17 @@ def _row(event: EncodedEvent, position: int, stream: str | None, version: int | 
     tags = _encode_tags(event.tags).decode() if event.tags else None
     place = (position, stream, version, event.type, event.schema_version, event.id, now)
     return (*place, event.data, event.metadata, tags)
+
+
+def _pop_last(lists: dict[str, list[V]], key: str) -> None:
+    lists[key].pop()
+    if not lists[key]:
+        del lists[key]
+
+
+def _put_back(table: dict[K, V], before: dict[K, V | None]) -> None:
+    for key, value in before.items():
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar, cast
 
+from ...errors import ConfigurationError
 from ...events.query import Query
 from ...runtime.clock import Clock
-from ...runtime.concurrency_async import Hints
-from ..port_async import AsyncUnitTarget
+from ...runtime.concurrency_async import Hints, Later
+from ..control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
+from ..port_async import AsyncTransaction
+from ..read_model import Found, Selection, Shape, Target
 from ..unit import Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
-from .store import MemoryStorage
+from .store import MemoryStorage, unjoinable
+from .transaction_async import AsyncMemoryTransaction
 
 __all__ = ["AsyncMemoryStorage"]
+
+T = TypeVar("T")
 
 
 class AsyncMemoryStorage:
@@ -57,6 +64,7 @@ class AsyncMemoryStorage:
         backwards: bool,
         limit: int,
         beyond_horizon: bool = False,
+        partition: tuple[int, int] = (0, 1),
     ) -> Page:
         return self._memory.read_all(
             tenant,
@@ -66,6 +74,7 @@ class AsyncMemoryStorage:
             backwards=backwards,
             limit=limit,
             beyond_horizon=beyond_horizon,
+            partition=partition,
         )
 
     async def head(self, tenant: str) -> int:
@@ -95,10 +104,63 @@ class AsyncMemoryStorage:
     async def schema_status(self) -> SchemaStatus:
         return self._memory.schema_status()
 
-    def join(self, connection: Any) -> AsyncUnitTarget:
-        self._memory.join(connection)  # always refuses
-        return self
+    def join(self, connection: Any) -> AsyncTransaction:
+        raise unjoinable(connection)
+
+    # Consumers and read models
+
+    async def transact(self, work: Callable[[AsyncTransaction], Later[T]]) -> T:
+        before = self._memory.hint()
+        result = self._memory.run(AsyncMemoryTransaction, lambda transaction: _at_once(work(transaction)))
+        if self._memory.hint() != before:
+            self._hints.notify()
+        return result
+
+    async def identity(self) -> bytes:
+        return self._memory.identity()
+
+    async def event_id(self, tenant: str, position: int) -> bytes | None:
+        return self._memory.event_id(tenant, position)
+
+    async def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return self._memory.consumer_rows(tenant)
+
+    async def lease(
+        self, tenant: str, owner: str, keys: Sequence[ConsumerKey], *, seconds: float, now: int | None = None
+    ) -> list[ConsumerRow]:
+        return self._memory.lease(tenant, owner, keys, seconds=seconds, now=now)
+
+    async def release(self, tenant: str, owner: str) -> None:
+        self._memory.release(tenant, owner)
+
+    async def build_rows(self, tenant: str) -> list[BuildRow]:
+        return self._memory.build_rows(tenant)
+
+    async def letter_rows(
+        self, tenant: str, *, consumer: str | None, state: str | None, after: int, limit: int
+    ) -> list[LetterRow]:
+        return self._memory.letter_rows(tenant, consumer=consumer, state=state, after=after, limit=limit)
+
+    async def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return self._memory.stored_documents(tenant, target, keys)
+
+    async def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return self._memory.select(tenant, target, shape, selection)
+
+    async def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return self._memory.count(tenant, target, shape, selection)
 
     async def close(self) -> None:
         self._memory.close()
         self._hints.close()
+
+
+def _at_once(work: Later[T]) -> T:
+    """Run a coroutine that never suspends. One that does is closed: the lock is not held while it waits."""
+    coroutine = cast("Coroutine[Any, Any, T]", work)
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return cast("T", done.value)
+    coroutine.close()
+    raise ConfigurationError("a function given to transact awaits nothing but its transaction")
