@@ -8,68 +8,31 @@ Its invariant: what the storage below has committed is never touched, only what 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from ..errors import CommitUnknownError
-from ..events.query import Query
-from ..runtime.concurrency import sleep
-from ..storage.port import Storage, UnitTarget
+from ..runtime.concurrency import Later, sleep
+from ..storage.control import BuildRow, ConsumerRow, LetterRow
+from ..storage.port import Storage, Transaction
+from ..storage.read_model import Found
 from ..storage.unit import Capabilities, Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
-from .racing import Signal
+from .arming import Arming, Gate
+from .crash import Crash as Crash  # noqa: PLC0414  # given on: whoever arms a crash catches it
+from .faulty_transaction import Joined, faulty
 
 __all__ = ["Faults", "Gate"]
 
-
-class Gate:
-    """A call held at the port: `gate.reached.wait()` until it is there, `gate.release()` to let it go on."""
-
-    def __init__(self) -> None:
-        self.reached = Signal()
-        self._released = Signal()
-
-    def release(self) -> None:
-        """Let the held call go on."""
-        self._released.set()
-
-    def passed(self) -> None:
-        """Say that the call is here, and wait for the release."""
-        self.reached.set()
-        self._released.wait()
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class Faults:
+class Faults(Arming):
     """A storage that does what the one below does, except where a fault was armed. `calls` counts calls by verb."""
 
     def __init__(self, storage: Storage) -> None:
-        self.calls: Counter[str] = Counter()
+        super().__init__()
         self._storage = storage
-        self._errors: defaultdict[str, deque[Exception]] = defaultdict(deque)
-        self._gates: defaultdict[str, deque[Gate]] = defaultdict(deque)
-        self._rivals: defaultdict[str, deque[Callable[[], Any]]] = defaultdict(deque)
-        self._lost_replies = 0
         self._wakeups = "kept"
-
-    # Arming
-
-    def fail_before(self, verb: str, error: Exception, *, times: int = 1) -> None:
-        """The next `times` calls of the verb raise `error` and never reach the storage."""
-        self._errors[verb].extend([error] * times)
-
-    def lose_reply(self, *, times: int = 1) -> None:
-        """The next `times` commits that succeed are stored, and their caller gets CommitUnknownError."""
-        self._lost_replies += times
-
-    def hold(self, verb: str) -> Gate:
-        """The next call of the verb waits at the gate before it reaches the storage."""
-        gate = Gate()
-        self._gates[verb].append(gate)
-        return gate
-
-    def interpose(self, verb: str, rival: Callable[[], Any], *, times: int = 1) -> None:
-        """Before each of the next `times` calls of the verb, `rival()` does its work: another writer was faster."""
-        self._rivals[verb].extend([rival] * times)
 
     def drop_wakeups(self) -> None:
         """From now on no hint arrives: `wait` ends as after its timeout, at once, so that only polling is left."""
@@ -83,15 +46,6 @@ class Faults:
         """Back to the storage's own wake-ups."""
         self._wakeups = "kept"
 
-    def _entered(self, verb: str) -> None:
-        self.calls[verb] += 1
-        if self._gates[verb]:
-            self._gates[verb].popleft().passed()
-        if self._rivals[verb]:
-            self._rivals[verb].popleft()()
-        if self._errors[verb]:
-            raise self._errors[verb].popleft()
-
     # The port
 
     @property
@@ -99,110 +53,96 @@ class Faults:
         return self._storage.capabilities
 
     def commit(self, unit: Unit) -> Committed:
-        return self._commit(self._storage, unit)
-
-    def _commit(self, target: UnitTarget, unit: Unit) -> Committed:
-        self._entered("commit")
-        committed = target.commit(unit)
-        if self._lost_replies:
-            self._lost_replies -= 1
-            raise CommitUnknownError("the reply was lost on purpose")
+        number = self.entered("commit")
+        committed = self._storage.commit(unit)
+        self.left(number, "commit")
         return committed
 
-    def read_stream(
-        self,
-        tenant: str,
-        stream: str,
-        *,
-        after_version: int,
-        up_to_version: int | None,
-        backwards: bool,
-        limit: int,
-    ) -> Page:
-        self._entered("read_stream")
-        return self._storage.read_stream(
-            tenant,
-            stream,
-            after_version=after_version,
-            up_to_version=up_to_version,
-            backwards=backwards,
-            limit=limit,
-        )
+    def read_stream(self, *given: Any, **named: Any) -> Page:
+        return self._call("read_stream", self._storage.read_stream, *given, **named)
 
-    def read_all(
-        self,
-        tenant: str,
-        *,
-        after: int,
-        before: int | None,
-        query: Query,
-        backwards: bool,
-        limit: int,
-        beyond_horizon: bool = False,
-    ) -> Page:
-        self._entered("read_all")
-        return self._storage.read_all(
-            tenant,
-            after=after,
-            before=before,
-            query=query,
-            backwards=backwards,
-            limit=limit,
-            beyond_horizon=beyond_horizon,
-        )
+    def read_all(self, *given: Any, **named: Any) -> Page:
+        return self._call("read_all", self._storage.read_all, *given, **named)
 
     def head(self, tenant: str) -> int:
-        self._entered("head")
-        return self._storage.head(tenant)
+        return self._call("head", self._storage.head, tenant)
 
     def stream_row(self, tenant: str, stream: str) -> StreamRow | None:
-        self._entered("stream_row")
-        return self._storage.stream_row(tenant, stream)
+        return self._call("stream_row", self._storage.stream_row, tenant, stream)
 
-    def stream_rows(self, tenant: str, *, category: str | None, after: str, limit: int) -> list[StreamRow]:
-        self._entered("stream_rows")
-        return self._storage.stream_rows(tenant, category=category, after=after, limit=limit)
+    def stream_rows(self, *given: Any, **named: Any) -> list[StreamRow]:
+        return self._call("stream_rows", self._storage.stream_rows, *given, **named)
 
     def type_counts(self, tenant: str) -> list[TypeCount]:
-        self._entered("type_counts")
-        return self._storage.type_counts(tenant)
+        return self._call("type_counts", self._storage.type_counts, tenant)
 
-    def load_snapshot(self, tenant: str, stream: str, name: str, schema_version: int) -> Snapshot | None:
-        self._entered("load_snapshot")
-        return self._storage.load_snapshot(tenant, stream, name, schema_version)
+    def load_snapshot(self, *given: Any, **named: Any) -> Snapshot | None:
+        return self._call("load_snapshot", self._storage.load_snapshot, *given, **named)
 
     def hint(self) -> int:
+        self.refuse_dead()
         return self._storage.hint()
 
     def wait(self, hint: int, timeout_seconds: float) -> bool:
-        self._entered("wait")
+        number = self.entered("wait")
         if self._wakeups == "kept":
-            return self._storage.wait(hint, timeout_seconds)
-        sleep(0)
-        return self._wakeups == "doubled"
+            woken = self._storage.wait(hint, timeout_seconds)
+        else:
+            sleep(0)
+            woken = self._wakeups == "doubled"
+        self.left(number)
+        return woken
 
     def migrate(self, mode: str) -> SchemaStatus:
-        self._entered("migrate")
-        return self._storage.migrate(mode)
+        return self._call("migrate", self._storage.migrate, mode)
 
     def schema_status(self) -> SchemaStatus:
-        self._entered("schema_status")
-        return self._storage.schema_status()
+        return self._call("schema_status", self._storage.schema_status)
 
-    def join(self, connection: Any) -> UnitTarget:
-        return _AsyncFaultyTarget(self, self._storage.join(connection))
+    def join(self, connection: Any) -> Transaction:
+        return Joined(self, self._storage.join(connection))
+
+    def transact(self, work: Callable[[Transaction], Later[T]]) -> T:
+        number = self.entered("transact")
+        result = self._storage.transact(faulty(self, work))
+        self.left(number, "transact")
+        return result
+
+    def identity(self) -> bytes:
+        return self._call("identity", self._storage.identity)
+
+    def event_id(self, tenant: str, position: int) -> bytes | None:
+        return self._call("event_id", self._storage.event_id, tenant, position)
+
+    def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return self._call("consumer_rows", self._storage.consumer_rows, tenant)
+
+    def lease(self, *given: Any, **named: Any) -> list[ConsumerRow]:
+        return self._call("lease", self._storage.lease, *given, **named)
+
+    def release(self, tenant: str, owner: str) -> None:
+        self._call("release", self._storage.release, tenant, owner)
+
+    def build_rows(self, tenant: str) -> list[BuildRow]:
+        return self._call("build_rows", self._storage.build_rows, tenant)
+
+    def letter_rows(self, *given: Any, **named: Any) -> list[LetterRow]:
+        return self._call("letter_rows", self._storage.letter_rows, *given, **named)
+
+    def stored_documents(self, *given: Any, **named: Any) -> Found:
+        return self._call("stored_documents", self._storage.stored_documents, *given, **named)
+
+    def select(self, *given: Any, **named: Any) -> Found:
+        return self._call("select", self._storage.select, *given, **named)
+
+    def count(self, *given: Any, **named: Any) -> Found:
+        return self._call("count", self._storage.count, *given, **named)
 
     def close(self) -> None:
-        self._entered("close")
-        self._storage.close()
+        self._call("close", self._storage.close)
 
-
-class _AsyncFaultyTarget:
-    """A joined transaction with the same faults."""
-
-    def __init__(self, faults: Faults, target: UnitTarget) -> None:
-        self._faults = faults
-        self._target = target
-
-    def commit(self, unit: Unit) -> Committed:
-        return self._faults._commit(self._target, unit)
+    def _call(self, verb: str, below: Callable[P, Later[T]], *given: P.args, **named: P.kwargs) -> T:
+        number = self.entered(verb)
+        result = below(*given, **named)
+        self.left(number)
+        return result
