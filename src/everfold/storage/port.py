@@ -40,7 +40,8 @@ class Transaction(UnitTarget, Protocol):
     """A write transaction under way: what is done through it, units included, commits together or not at all.
 
     For one task, and only until its `transact` ends. Every verb sees what the ones before it did. A verb that raises
-    leaves the transaction fit for nothing but rolling back, unless it was called inside `nested`.
+    leaves the transaction fit for nothing but rolling back, unless it was called inside `nested`: when its error is
+    swallowed, `transact` raises it all the same.
     """
 
     def nested(self, work: Callable[[Transaction], Later[T]]) -> T:

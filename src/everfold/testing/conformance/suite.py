@@ -7,37 +7,51 @@ import pytest
 
 import everfold as ef
 
+from ...storage.port import Storage
 from ...storage.unit import Capabilities
 from .append_batches import AppendBatches
 from .append_conditions import AppendConditions
 from .append_expectations import AppendExpectations
 from .append_idempotence import AppendIdempotence
 from .append_versions import AppendVersions
+from .application_sql import SqlConditions, WithoutSql
 from .backend import Backend
+from .builds import ActiveTargets, Builds, Targets
+from .changed_rows import ChangedRows, ColumnValues
+from .checkpoints import Consumers, Moves
 from .close_and_open import CloseAndOpen
 from .codec_errors import CodecErrors
+from .crashes import Crashes
+from .dead_letters import DeadLetters
 from .decide_over import DecideOver
 from .deciders import Deciders
 from .horizon import Horizon, HorizonBehindOpenAppends
 from .immutability import Immutability
 from .joins import Joins, WithoutJoins
+from .leases import Leases
 from .limits import EveryLimit
 from .lost_reply import LostReply
 from .metadata_context import MetadataContext
 from .names import Names
 from .needs import fitting
+from .nested_transactions import NestedTransactions
+from .pages import Orders, Pages
+from .partitions import Identity, Partitions, StreamLocks
 from .payloads import Payloads
 from .races import Races
 from .read_all_filters import ReadAllFilters
 from .read_stream import ReadStream
+from .selections import Conditions
 from .shutdown import Shutdown
 from .snapshots import StoredSnapshots
 from .state_cache import CachedStates
+from .stored_documents import StoredDocuments
 from .stream_listing import StreamListing
 from .subscriptions import Subscriptions
 from .tenancy import Tenancy
 from .time_travel import TimeTravel
 from .tombstone import Tombstone
+from .transactions import Transactions
 from .truncate import Truncate
 from .unit_atomicity import UnitAtomicity
 from .wakeup_loss import WakeupLoss
@@ -45,39 +59,60 @@ from .wakeup_loss import WakeupLoss
 __all__ = ["CASES", "cases"]
 
 CASES = (
+    ActiveTargets,
     AppendBatches,
     AppendConditions,
     AppendExpectations,
     AppendIdempotence,
     AppendVersions,
+    Builds,
     CachedStates,
+    ChangedRows,
     CloseAndOpen,
     CodecErrors,
+    ColumnValues,
+    Conditions,
+    Consumers,
+    Crashes,
+    DeadLetters,
     DecideOver,
     Deciders,
     EveryLimit,
     Horizon,
     HorizonBehindOpenAppends,
+    Identity,
     Immutability,
     Joins,
+    Leases,
     LostReply,
     MetadataContext,
+    Moves,
     Names,
+    NestedTransactions,
+    Orders,
+    Pages,
+    Partitions,
     Payloads,
     Races,
     ReadAllFilters,
     ReadStream,
     Shutdown,
+    SqlConditions,
+    StoredDocuments,
     StoredSnapshots,
     StreamListing,
+    StreamLocks,
     Subscriptions,
+    Targets,
     Tenancy,
     TimeTravel,
     Tombstone,
+    Transactions,
     Truncate,
     UnitAtomicity,
     WakeupLoss,
     WithoutJoins,
+    WithoutSql,
 )
 
 
@@ -87,6 +122,12 @@ def open_store(backend: Backend) -> ef.EventStore:
     return backend.open()
 
 
+@pytest.fixture(name="storage")
+def open_storage(store: ef.EventStore) -> Storage:
+    """Its port, for the cases that speak to the backend itself."""
+    return store.storage
+
+
 def cases(capabilities: Capabilities) -> dict[str, object]:
     """What an enrolling test module takes into its globals, beside its own fixture `backend`."""
-    return {**fitting(CASES, capabilities), "store": open_store}
+    return {**fitting(CASES, capabilities), "store": open_store, "storage": open_storage}

@@ -6,37 +6,51 @@ import pytest
 
 import everfold as ef
 
+from ...storage.port_async import AsyncStorage
 from ...storage.unit import Capabilities
 from .append_batches_async import AppendBatches
 from .append_conditions_async import AppendConditions
 from .append_expectations_async import AppendExpectations
 from .append_idempotence_async import AppendIdempotence
 from .append_versions_async import AppendVersions
+from .application_sql_async import SqlConditions, WithoutSql
 from .backend_async import AsyncBackend
+from .builds_async import ActiveTargets, Builds, Targets
+from .changed_rows_async import ChangedRows, ColumnValues
+from .checkpoints_async import Consumers, Moves
 from .close_and_open_async import CloseAndOpen
 from .codec_errors_async import CodecErrors
+from .crashes_async import Crashes
+from .dead_letters_async import DeadLetters
 from .decide_over_async import DecideOver
 from .deciders_async import Deciders
 from .horizon_async import Horizon, HorizonBehindOpenAppends
 from .immutability_async import Immutability
 from .joins_async import Joins, WithoutJoins
+from .leases_async import Leases
 from .limits_async import EveryLimit
 from .lost_reply_async import LostReply
 from .metadata_context_async import MetadataContext
 from .names_async import Names
 from .needs import fitting
+from .nested_transactions_async import NestedTransactions
+from .pages_async import Orders, Pages
+from .partitions_async import Identity, Partitions, StreamLocks
 from .payloads_async import Payloads
 from .races_async import Races
 from .read_all_filters_async import ReadAllFilters
 from .read_stream_async import ReadStream
+from .selections_async import Conditions
 from .shutdown_async import Shutdown
 from .snapshots_async import StoredSnapshots
 from .state_cache_async import CachedStates
+from .stored_documents_async import StoredDocuments
 from .stream_listing_async import StreamListing
 from .subscriptions_async import Subscriptions
 from .tenancy_async import Tenancy
 from .time_travel_async import TimeTravel
 from .tombstone_async import Tombstone
+from .transactions_async import Transactions
 from .truncate_async import Truncate
 from .unit_atomicity_async import UnitAtomicity
 from .wakeup_loss_async import WakeupLoss
@@ -44,39 +58,60 @@ from .wakeup_loss_async import WakeupLoss
 __all__ = ["CASES", "cases"]
 
 CASES = (
+    ActiveTargets,
     AppendBatches,
     AppendConditions,
     AppendExpectations,
     AppendIdempotence,
     AppendVersions,
+    Builds,
     CachedStates,
+    ChangedRows,
     CloseAndOpen,
     CodecErrors,
+    ColumnValues,
+    Conditions,
+    Consumers,
+    Crashes,
+    DeadLetters,
     DecideOver,
     Deciders,
     EveryLimit,
     Horizon,
     HorizonBehindOpenAppends,
+    Identity,
     Immutability,
     Joins,
+    Leases,
     LostReply,
     MetadataContext,
+    Moves,
     Names,
+    NestedTransactions,
+    Orders,
+    Pages,
+    Partitions,
     Payloads,
     Races,
     ReadAllFilters,
     ReadStream,
     Shutdown,
+    SqlConditions,
+    StoredDocuments,
     StoredSnapshots,
     StreamListing,
+    StreamLocks,
     Subscriptions,
+    Targets,
     Tenancy,
     TimeTravel,
     Tombstone,
+    Transactions,
     Truncate,
     UnitAtomicity,
     WakeupLoss,
     WithoutJoins,
+    WithoutSql,
 )
 
 
@@ -86,6 +121,12 @@ async def open_store(backend: AsyncBackend) -> ef.AsyncEventStore:
     return await backend.open()
 
 
+@pytest.fixture(name="storage")
+async def open_storage(store: ef.AsyncEventStore) -> AsyncStorage:
+    """Its port, for the cases that speak to the backend itself."""
+    return store.storage
+
+
 def cases(capabilities: Capabilities) -> dict[str, object]:
     """What an enrolling test module takes into its globals, beside its own fixture `backend`."""
-    return {**fitting(CASES, capabilities), "store": open_store}
+    return {**fitting(CASES, capabilities), "store": open_store, "storage": open_storage}
