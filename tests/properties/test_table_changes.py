@@ -55,7 +55,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "amount": st.decimals(-(10**9), 10**9, places=2),
     "rate": st.decimals(-1000, 1000, places=4),
     "name": texts,
-    "seen": st.datetimes(timezones=st.just(timezone.utc)),
+    "seen": st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.replace(fold=0)),
     "since": st.dates(),
     "open": st.booleans(),
     "token": st.uuids(),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ...errors import StatementError
+from ...runtime.ids import new_id_bytes
 from ...storage.port import Storage, Transaction
 from ...storage.read_model import Condition, Selection
 from .needs import needs, without
@@ -80,27 +81,31 @@ class SqlConditions:
         assert rows_of(storage, limit=1) == "a"
 
     def test_statements_of_a_transaction_are_part_of_it(self, storage: Storage) -> None:
+        table = f"own_note_{new_id_bytes().hex()}"  # where the application's own tables are is its business
+
         def work(transaction: Transaction) -> Any:
-            transaction.execute(
-                "create table own_note (n integer, body text, amount numeric(14,2), gone boolean)", [()]
-            )
+            columns = "n integer, body text, amount numeric(14,2), gone boolean"
+            transaction.execute(f"create table {table} ({columns})", [()])
             rows = [(n, f"é {n} %s ? $1", Decimal("0.50") * n, n == 2) for n in range(1, 4)]
-            transaction.execute("insert into own_note values (%s, %s, %s, %s)", rows)
-            transaction.execute("delete from own_note where n = %s", [])
-            return transaction.fetch("select n, body from own_note where amount > %s and n < %s order by n", (0.5, 9))
+            transaction.execute(f"insert into {table} values (%s, %s, %s, %s)", rows)
+            transaction.execute(f"delete from {table} where n = %s", [])
+            asked = f"select n, body from {table} where amount > %s and n < %s order by n"
+            return transaction.fetch(asked, (0.5, 9))
 
         assert storage.transact(work) == [(2, "é 2 %s ? $1"), (3, "é 3 %s ? $1")]
 
         def broken(transaction: Transaction) -> None:
-            transaction.execute("delete from own_note", [()])
+            transaction.execute(f"drop table {table}", [()])
             raise ZeroDivisionError
 
-        def count(transaction: Transaction) -> Any:
-            return transaction.fetch("select count(*) from own_note", ())
+        def counted(transaction: Transaction) -> Any:
+            count = transaction.fetch(f"select count(*) from {table}", ())
+            transaction.execute(f"drop table {table}", [()])
+            return count
 
         with pytest.raises(ZeroDivisionError):
             storage.transact(broken)
-        assert storage.transact(count) == [(3,)]
+        assert storage.transact(counted) == [(3,)]
 
     def test_a_statement_that_is_refused_says_so(self, storage: Storage) -> None:
         def execute(transaction: Transaction) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ...errors import StatementError
+from ...runtime.ids import new_id_bytes
 from ...storage.port_async import AsyncStorage, AsyncTransaction
 from ...storage.read_model import Condition, Selection
 from .needs import needs, without
@@ -79,29 +80,31 @@ class SqlConditions:
         assert await rows_of(storage, limit=1) == "a"
 
     async def test_statements_of_a_transaction_are_part_of_it(self, storage: AsyncStorage) -> None:
+        table = f"own_note_{new_id_bytes().hex()}"  # where the application's own tables are is its business
+
         async def work(transaction: AsyncTransaction) -> Any:
-            await transaction.execute(
-                "create table own_note (n integer, body text, amount numeric(14,2), gone boolean)", [()]
-            )
+            columns = "n integer, body text, amount numeric(14,2), gone boolean"
+            await transaction.execute(f"create table {table} ({columns})", [()])
             rows = [(n, f"é {n} %s ? $1", Decimal("0.50") * n, n == 2) for n in range(1, 4)]
-            await transaction.execute("insert into own_note values (%s, %s, %s, %s)", rows)
-            await transaction.execute("delete from own_note where n = %s", [])
-            return await transaction.fetch(
-                "select n, body from own_note where amount > %s and n < %s order by n", (0.5, 9)
-            )
+            await transaction.execute(f"insert into {table} values (%s, %s, %s, %s)", rows)
+            await transaction.execute(f"delete from {table} where n = %s", [])
+            asked = f"select n, body from {table} where amount > %s and n < %s order by n"
+            return await transaction.fetch(asked, (0.5, 9))
 
         assert await storage.transact(work) == [(2, "é 2 %s ? $1"), (3, "é 3 %s ? $1")]
 
         async def broken(transaction: AsyncTransaction) -> None:
-            await transaction.execute("delete from own_note", [()])
+            await transaction.execute(f"drop table {table}", [()])
             raise ZeroDivisionError
 
-        async def count(transaction: AsyncTransaction) -> Any:
-            return await transaction.fetch("select count(*) from own_note", ())
+        async def counted(transaction: AsyncTransaction) -> Any:
+            count = await transaction.fetch(f"select count(*) from {table}", ())
+            await transaction.execute(f"drop table {table}", [()])
+            return count
 
         with pytest.raises(ZeroDivisionError):
             await storage.transact(broken)
-        assert await storage.transact(count) == [(3,)]
+        assert await storage.transact(counted) == [(3,)]
 
     async def test_a_statement_that_is_refused_says_so(self, storage: AsyncStorage) -> None:
         async def execute(transaction: AsyncTransaction) -> None:

@@ -240,7 +240,7 @@ class Targets:
         assert set((storage.stored_documents("", DESK, ["a"])).documents) == {"a"}
 
     def test_generations_and_versions_have_tables_of_their_own(self, storage: Storage) -> None:
-        targets = (DESK, SECOND, THIRD, Target("desk", 22), Target("desk_v2", 1))
+        targets = (DESK, SECOND, THIRD, Target("desk", 22), Target("desk2", 1))
 
         def work(transaction: Transaction) -> None:
             for number, target in enumerate(targets):

@@ -239,7 +239,7 @@ class Targets:
         assert set((await storage.stored_documents("", DESK, ["a"])).documents) == {"a"}
 
     async def test_generations_and_versions_have_tables_of_their_own(self, storage: AsyncStorage) -> None:
-        targets = (DESK, SECOND, THIRD, Target("desk", 22), Target("desk_v2", 1))
+        targets = (DESK, SECOND, THIRD, Target("desk", 22), Target("desk2", 1))
 
         async def work(transaction: AsyncTransaction) -> None:
             for number, target in enumerate(targets):

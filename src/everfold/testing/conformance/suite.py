@@ -27,6 +27,7 @@ from .decide_over import DecideOver
 from .deciders import Deciders
 from .horizon import Horizon, HorizonBehindOpenAppends
 from .immutability import Immutability
+from .joined_transactions import JoinedTransactions
 from .joins import Joins, WithoutJoins
 from .leases import Leases
 from .limits import EveryLimit
@@ -82,6 +83,7 @@ CASES = (
     HorizonBehindOpenAppends,
     Identity,
     Immutability,
+    JoinedTransactions,
     Joins,
     Leases,
     LostReply,

@@ -26,6 +26,7 @@ from .decide_over_async import DecideOver
 from .deciders_async import Deciders
 from .horizon_async import Horizon, HorizonBehindOpenAppends
 from .immutability_async import Immutability
+from .joined_transactions_async import JoinedTransactions
 from .joins_async import Joins, WithoutJoins
 from .leases_async import Leases
 from .limits_async import EveryLimit
@@ -81,6 +82,7 @@ CASES = (
     HorizonBehindOpenAppends,
     Identity,
     Immutability,
+    JoinedTransactions,
     Joins,
     Leases,
     LostReply,
