@@ -80,7 +80,7 @@ ON_COLUMNS: list[tuple[str, str, Any, str]] = [
 ]
 
 DOCUMENTS: dict[str, Any] = {
-    "a": {"room": 12, "guest": {"name": "Zoë", "vip": True}, "note": "10"},
+    "a": {"room": 12, "guest": {"name": "Zoë", "vip": True}, "note": "10", "rate": 0.1},
     "b": {"room": 7.5, "guest": {"name": "ada", "vip": False}, "note": 10, "it's a": {"$x y": 1}},
     "c": {"room": -1, "guest": {"name": "éva"}, "note": True, "tags": ["x"]},
     "d": {"room": "12", "guest": {"name": ""}, "note": None},
@@ -106,6 +106,9 @@ ON_PATHS: list[tuple[str, str, Any, str]] = [
     ("room", "<", None, ""),
     ("room", "in", (12, "12", None), "adeg"),
     ("room", "in", (), ""),
+    ("rate", "=", 0.1, "a"),
+    ("rate", "=", Decimal("0.1"), "a"),
+    ("rate", ">", Decimal("0.1"), ""),
     ("guest.name", "=", "ada", "b"),
     ("guest.name", "<", "ada", "ad"),
     ("guest.name", ">", "ada", "c"),

@@ -161,6 +161,18 @@ class Transactions:
         assert (storage.commit(unit)).repeated
         assert len((page(storage, "")).rows) == 2
 
+    def test_events_of_one_that_failed_may_be_sent_again(self, storage: Storage) -> None:
+        unit = unit_of("stay-1", 2, expected=0)
+
+        def work(transaction: Transaction) -> None:
+            transaction.commit(unit)
+            raise BrokenOffError
+
+        with pytest.raises(BrokenOffError):
+            storage.transact(work)
+        assert not (storage.commit(unit)).repeated
+        assert [row[5] for row in (page(storage, "")).rows] == [event.id for event in unit.appends[0].events]
+
     def test_several_units_have_positions_in_their_order(self, storage: Storage) -> None:
         def work(transaction: Transaction) -> list[int]:
             results = [transaction.commit(unit_of(f"stay-{n}", 3)) for n in range(3)]

@@ -164,6 +164,18 @@ class Transactions:
         assert (await storage.commit(unit)).repeated
         assert len((await page(storage, "")).rows) == 2
 
+    async def test_events_of_one_that_failed_may_be_sent_again(self, storage: AsyncStorage) -> None:
+        unit = unit_of("stay-1", 2, expected=0)
+
+        async def work(transaction: AsyncTransaction) -> None:
+            await transaction.commit(unit)
+            raise BrokenOffError
+
+        with pytest.raises(BrokenOffError):
+            await storage.transact(work)
+        assert not (await storage.commit(unit)).repeated
+        assert [row[5] for row in (await page(storage, "")).rows] == [event.id for event in unit.appends[0].events]
+
     async def test_several_units_have_positions_in_their_order(self, storage: AsyncStorage) -> None:
         async def work(transaction: AsyncTransaction) -> list[int]:
             results = [await transaction.commit(unit_of(f"stay-{n}", 3)) for n in range(3)]
