@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,13 +12,16 @@ from ...event_store_async import AsyncEventStore
 from ...limits import Limits
 from ...module import Module
 from ...runtime.clock import Clock
+from ...storage.control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
 from ...storage.port import Storage
-from ...storage.port_async import AsyncStorage, AsyncUnitTarget
+from ...storage.port_async import AsyncStorage, AsyncTransaction
+from ...storage.read_model import Found, Selection, Shape, Target
 from ...storage.unit import Capabilities, Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
 from ...store.cache import CachedState, StateCache
 from ...store.scope_async import AsyncScope
 from ...telemetry.hooks import Telemetry
 from .points import Pause, pause_at, point, touch
+from .transaction import transacted
 
 __all__ = ["InterleavedStorage", "open_store"]
 
@@ -106,7 +109,40 @@ class InterleavedStorage:
     async def schema_status(self) -> SchemaStatus:
         return await self._call("schema_status", self._storage.schema_status)
 
-    def join(self, connection: Any) -> AsyncUnitTarget:
+    async def transact(self, work: Callable[[AsyncTransaction], Awaitable[Result]]) -> Result:
+        return await self._call("transact", partial(transacted, self._storage, work), changes=True)
+
+    async def identity(self) -> bytes:
+        return await self._call("identity", self._storage.identity)
+
+    async def event_id(self, tenant: str, position: int) -> bytes | None:
+        return await self._call("event_id", partial(self._storage.event_id, tenant, position))
+
+    async def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return await self._call("consumer_rows", partial(self._storage.consumer_rows, tenant))
+
+    async def lease(self, tenant: str, owner: str, keys: Sequence[ConsumerKey], **until: Any) -> list[ConsumerRow]:
+        return await self._call("lease", partial(self._storage.lease, tenant, owner, keys, **until), changes=True)
+
+    async def release(self, tenant: str, owner: str) -> None:
+        await self._call("release", partial(self._storage.release, tenant, owner), changes=True)
+
+    async def build_rows(self, tenant: str) -> list[BuildRow]:
+        return await self._call("build_rows", partial(self._storage.build_rows, tenant))
+
+    async def letter_rows(self, tenant: str, **which: Any) -> list[LetterRow]:
+        return await self._call("letter_rows", partial(self._storage.letter_rows, tenant, **which))
+
+    async def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return await self._call("stored_documents", partial(self._storage.stored_documents, tenant, target, keys))
+
+    async def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return await self._call("select", partial(self._storage.select, tenant, target, shape, selection))
+
+    async def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return await self._call("count", partial(self._storage.count, tenant, target, shape, selection))
+
+    def join(self, connection: Any) -> AsyncTransaction:
         raise ConfigurationError(f"an interleaved storage can't share the transaction of {type(connection).__name__}")
 
     async def close(self) -> None:
