@@ -132,7 +132,7 @@ class AsyncMemoryTransaction:
         self._do(_refuse_sql)
 
     async def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:  # noqa: ARG002
-        self._do(_refuse_sql)
+        return self._do(_refuse_sql)
 
     async def gate(self, tenant: str, projections: Sequence[str], *, exclusive: bool) -> None:  # noqa: ARG002
         self._refuse_unfit()  # the storage's lock is every gate
