@@ -121,12 +121,9 @@ def test_a_batch_does_not_wait_for_a_row_that_another_transaction_holds(storage,
     holder = connect()
     storage.join(holder).commit(words.append("held", 1))
     units = [words.append("held", 1), words.append("free", 0)]
-    with storage._pool._connect().connection as connection:
-        verdicts, versions, *_ = connection.execute(
-            f"select (x).* from (select {storage._schema}.append_many_v1({', '.join(['%s'] * 11)}) x) q",
-            batch_parameters(units),
-            binary=True,
-        ).fetchone()
+    session = storage._pool._connect()
+    ((verdicts, versions, *_),) = session.fetch(storage._sql["append_many"], *batch_parameters(units))
+    session.abandon()
     assert (verdicts, versions) == ([5, 0], [0, 1])
     holder.rollback()
 

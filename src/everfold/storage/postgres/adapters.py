@@ -31,6 +31,7 @@ def register(adapters: AdaptersMap) -> None:
     """Teach a connection or a cursor of ours; a caller's own connection is never touched."""
     adapters.register_loader("uuid", ByteaBinaryLoader)
     adapters.register_loader("bytea", ByteaBinaryLoader)
+    adapters.register_loader("json", ByteaBinaryLoader)
     adapters.register_loader("timestamptz", Int8BinaryLoader)
     adapters.register_dumper(Packed, _PackedDumper)
     # one type for every integer: the driver picks one by size, and prepares a statement for each

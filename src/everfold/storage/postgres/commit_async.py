@@ -5,7 +5,7 @@ A refused unit may be a repetition of one that was stored: its event ids are loo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -17,8 +17,9 @@ from .encode import append_statement, appended_one, commit_parameters, committed
 from .errors import refused, retryable, translate
 from .packing import EPOCH_MICROSECONDS, pack_ids
 from .session_async import AsyncSession
+from .statements import Statement
 
-__all__ = ["apply_unit", "commit_unit", "first_result"]
+__all__ = ["apply_unit_safely", "commit_unit"]
 
 _ATTEMPTS_MAX = 5
 """A deadlock's victim was rolled back; more victims in a row than this, and the caller had better know."""
@@ -28,28 +29,48 @@ async def commit_unit(session: AsyncSession, sql: Mapping[str, bytes], unit: Uni
     """Commit in a transaction of its own. Raises errors of `errors.py` for refusals, psycopg.Error for the rest."""
     for attempt in range(1, _ATTEMPTS_MAX + 1):
         try:
-            return await apply_unit(session, sql, unit)
+            return await _apply(session, sql, unit)
         except psycopg.Error as error:
             if refused(error):
-                return await first_result(session, sql, unit, error)
+                return await _first_result(session, sql, unit, error)
             if attempt == _ATTEMPTS_MAX or not retryable(error):
                 raise
     raise AssertionError("the last attempt returns or raises")
 
 
-async def apply_unit(session: AsyncSession, sql: Mapping[str, bytes], unit: Unit) -> Committed:
-    """One round trip, inside whatever transaction the session has open. Raises psycopg.Error."""
+async def apply_unit_safely(session: AsyncSession, sql: Mapping[str, bytes], unit: Unit) -> Committed:
+    """Inside the open transaction, in one round trip: under a savepoint, so that a refusal leaves it usable."""
+    statement, result = _statement(sql, unit)
+    failed_before = session.failed
+    try:
+        _, (row,), _ = await session.pipelined(
+            (b"savepoint everfold_unit", ()), statement, (b"release savepoint everfold_unit", ())
+        )
+    except psycopg.Error as error:
+        if failed_before or not session.failed:
+            raise
+        await session.run(b"rollback to savepoint everfold_unit; release savepoint everfold_unit")
+        if refused(error):
+            return await _first_result(session, sql, unit, error)
+        raise
+    return result(unit, row)
+
+
+async def _apply(session: AsyncSession, sql: Mapping[str, bytes], unit: Unit) -> Committed:
+    statement, result = _statement(sql, unit)
+    (row,) = await session.fetch(statement[0], *statement[1])
+    return result(unit, row)
+
+
+def _statement(sql: Mapping[str, bytes], unit: Unit) -> tuple[Statement, Callable[[Unit, tuple[Any, ...]], Committed]]:
+    """What applies the unit, and what makes its one row a result."""
     if is_plain(unit):
         name, parameters = append_statement(unit)
-        row = await session.fetch_one(sql[name], *parameters)
-        assert row is not None
-        return appended_one(unit, row)
-    row = await session.fetch_one(sql["commit"], *commit_parameters(unit))
-    assert row is not None
-    return committed(unit, row)
+        return (sql[name], parameters), appended_one
+    return (sql["commit"], commit_parameters(unit)), committed
 
 
-async def first_result(
+async def _first_result(
     session: AsyncSession, sql: Mapping[str, bytes], unit: Unit, refusal: psycopg.Error
 ) -> Committed:
     """The first result of a unit that was stored before; else the refusal is raised."""

@@ -19,6 +19,7 @@ from ...errors import (
     EventIdReusedError,
     EverfoldError,
     SchemaError,
+    StatementError,
     StorageError,
     StorageUnavailableError,
     StreamArchivedError,
@@ -29,14 +30,31 @@ from ...events.expected import expectation_of
 from ..repetition import ids_of
 from ..unit import Unit
 
-__all__ = ["MIGRATE_COMMAND", "connection_lost", "refused", "retryable", "stream_closed", "translate"]
+__all__ = [
+    "MIGRATE_COMMAND",
+    "connection_lost",
+    "create_refused",
+    "missing_table",
+    "needs_dropping",
+    "refused",
+    "retryable",
+    "second_active",
+    "stream_closed",
+    "translate",
+    "translate_statement",
+    "view_in_use",
+]
 
 MIGRATE_COMMAND = "everfold --db URL migrate"
+
+REGISTER_COMMAND = "everfold --db URL projections register"
 
 _REFUSALS = {"EV001", "EV002", "EV003", "EV004"}
 """Raised by the append functions for units that may still turn out to be repetitions."""
 
 _UNIQUE_ID = "event_id_unique"
+_ONE_ACTIVE = "projection_build_active"
+_PROTOCOL_VIOLATION = "08P01"
 _RETRYABLE = {"40001", "40P01", "55P03"}
 _SCHEMA_MISSING = {"3F000", "42P01", "42883", "42703"}
 _ADVICE = {
@@ -66,15 +84,56 @@ def translate(error: psycopg.Error, unit: Unit | None = None) -> EverfoldError:
         return ConfigurationError(
             f"the database role may not do this ({_reason(error)}); grant it everfold_writer or everfold_reader"
         )
-    if (
-        state in _RETRYABLE
-        or state in _ADVICE
-        or state[:2] in ("53", "57", "28")
-        or isinstance(error, psycopg.OperationalError)
-    ):
+    if _passing(error, state):
         advice = f": {_ADVICE[state]}" if state in _ADVICE else ""
         return StorageUnavailableError(f"{_reason(error)}{advice}; nothing was written")
     return StorageError(f"PostgreSQL refused ({state or type(error).__name__}): {_reason(error)}; nothing was written")
+
+
+def translate_statement(error: psycopg.Error) -> EverfoldError:
+    """The error of a statement of the application's, or on a table of its shape: what it says itself can be wrong."""
+    state = error.sqlstate or ""
+    if state == _PROTOCOL_VIOLATION:
+        return StatementError(_reason(error))  # a `$1` of its own, which no parameter is for
+    if connection_lost(error) or (_passing(error, state) and not state.startswith("54")):
+        return translate(error)
+    return StatementError(_reason(error))
+
+
+def create_refused(error: psycopg.Error) -> SchemaError | None:
+    """For a role that may not make tables: who may, and how. None for anything else."""
+    if error.sqlstate != "42501":
+        return None
+    return SchemaError(
+        f"the database role may not make a read model's table ({_reason(error)}). "
+        f"As the owner of the schema, run: {REGISTER_COMMAND}"
+    )
+
+
+def missing_table(error: psycopg.Error) -> bool:
+    """Whether a relation that the statement names is not there."""
+    return error.sqlstate == "42P01"
+
+
+def needs_dropping(error: psycopg.Error) -> bool:
+    """Whether a view's new columns can't take the place of the old ones."""
+    return error.sqlstate == "42P16"
+
+
+def view_in_use(error: psycopg.Error) -> bool:
+    """Whether other objects stand on what was to be dropped."""
+    return error.sqlstate == "2BP01"
+
+
+def second_active(error: psycopg.Error) -> bool:
+    """Whether a projection would have two active builds."""
+    return error.sqlstate == "23505" and error.diag.constraint_name == _ONE_ACTIVE
+
+
+def _passing(error: psycopg.Error, state: str) -> bool:
+    """Whether it lies in the server's state rather than in the statement."""
+    known = state in _RETRYABLE or state in _ADVICE or state[:2] in ("53", "57", "28")
+    return known or isinstance(error, psycopg.OperationalError)
 
 
 def refused(error: psycopg.Error) -> bool:

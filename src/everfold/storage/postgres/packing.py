@@ -14,9 +14,11 @@ __all__ = [
     "Packed",
     "moment",
     "pack_bytes",
+    "pack_each",
     "pack_ids",
     "pack_int4",
     "pack_int8",
+    "pack_json",
     "pack_moments",
     "pack_texts",
 ]
@@ -24,7 +26,7 @@ __all__ = [
 EPOCH_MICROSECONDS = 946_684_800_000_000
 """PostgreSQL counts time from 2000-01-01; this many microseconds after 1970."""
 
-_INT4, _INT8, _TEXT, _BYTEA, _TIMESTAMPTZ, _UUID = 23, 20, 25, 17, 1184, 2950
+_INT4, _INT8, _TEXT, _BYTEA, _TIMESTAMPTZ, _UUID, _JSON = 23, 20, 25, 17, 1184, 2950, 114
 _header = Struct(">iiIii").pack
 _length = Struct(">i").pack
 _int8 = Struct(">q").pack
@@ -48,6 +50,16 @@ def pack_ids(ids: Sequence[bytes]) -> Packed:
 def pack_bytes(values: Sequence[bytes]) -> Packed:
     """A bytea[]."""
     return _variable(_BYTEA, values)
+
+
+def pack_json(values: Sequence[bytes]) -> Packed:
+    """A json[]; the server refuses what is no JSON."""
+    return _variable(_JSON, values)
+
+
+def pack_each(element: int, values: Iterable[bytes | None]) -> Packed:
+    """An array of any type, its elements in binary form already; None is null. `element` is the type's oid."""
+    return _variable(element, list(values))
 
 
 def pack_texts(values: Iterable[str | None]) -> Packed:

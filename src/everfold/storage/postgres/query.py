@@ -3,6 +3,9 @@
 An alternative with tags is driven from the tag's index, one without scans the log in the order of positions; the
 caller bounds the positions, so no statement is endless. A row's type or category is looked up by primary key in a
 scalar sub-select: a join lets the planner scan a whole table, or hash every stream of a category, for one page.
+
+A part (i, n) of the log is the streams whose id leaves i when divided by n, which a stream's id never changes; what is
+in no stream is in part 0.
 """
 
 # ruff: noqa: S608  # the pieces are constants of this file; every value is bound
@@ -27,13 +30,13 @@ class Matching:
     """A statement and the parameters after its first four: tenant, low (exclusive), high (inclusive), limit."""
 
     text: bytes
-    parameters: tuple[Packed | str, ...]
+    parameters: tuple[Packed | str | int, ...]
 
 
 @lru_cache(maxsize=512)
-def matching(schema: str, query: Query, backwards: bool) -> Matching:
-    """The events that match, in the order of positions."""
-    build = _Build(f"order by position {'desc' if backwards else 'asc'} limit {_LIMIT}")
+def matching(schema: str, query: Query, backwards: bool, partition: tuple[int, int] = (0, 1)) -> Matching:
+    """The events of the part that match, in the order of positions."""
+    build = _Build(f"order by position {'desc' if backwards else 'asc'} limit {_LIMIT}", partition)
     if len(query.items) == 1 and not query.items[0].tags:
         text = build.scan(query.items[0], EVENT_COLUMNS)
     else:
@@ -49,15 +52,19 @@ def matching(schema: str, query: Query, backwards: bool) -> Matching:
 class _Build:
     """The pieces of one statement, and the parameters they bind."""
 
-    def __init__(self, order: str) -> None:
+    def __init__(self, order: str, partition: tuple[int, int]) -> None:
         self.order = order
-        self.parameters: list[Packed | str] = []
+        self.parameters: list[Packed | str | int] = []
+        part, parts = partition
+        self._part = f"{self._bind(part)} = coalesce(e.stream_id % {self._bind(parts)}, 0)" if parts > 1 else None
 
     def positions(self, item: QueryItem) -> str:
         return self.by_tag(item) if item.tags else self.scan(item, "e.position")
 
     def scan(self, item: QueryItem, columns: str) -> str:
         where = [_range("e")]
+        if self._part:
+            where.append(self._part)
         if item.types:
             where.append(f"e.type = {self._any(item.types)}")
         if item.categories:
@@ -69,6 +76,8 @@ class _Build:
         first, *others = (self._bind(tag) for tag in item.tags)
         where = [_range("t"), f"t.tag = {first}"]
         where += [f"exists (select from @schema@.event_tag o where {_at('o')} and o.tag = {tag})" for tag in others]
+        if self._part:
+            where.append(f"(select {self._part} from @schema@.event e where {_at('e')})")
         if item.types:
             where.append(f"(select e.type from @schema@.event e where {_at('e')}) = {self._any(item.types)}")
         if item.categories:
@@ -79,7 +88,7 @@ class _Build:
     def _any(self, names: tuple[str, ...]) -> str:
         return f"any ({self._bind(pack_texts(names))}::text[])"
 
-    def _bind(self, value: Packed | str) -> str:
+    def _bind(self, value: Packed | str | int) -> str:
         self.parameters.append(value)
         return f"${len(self.parameters) + _FIXED}"
 

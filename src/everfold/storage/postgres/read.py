@@ -25,26 +25,34 @@ from .packing import EPOCH_MICROSECONDS, pack_int8
 from .query import matching
 from .session import Session
 
-__all__ = ["Reader", "Span"]
+__all__ = ["LAST", "Reader", "Span"]
 
-_LAST = 2**63 - 1
+LAST = 2**63 - 1
+"""Above every position and version."""
+
 _position = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of a tenant's log is asked for: low < position ≤ high, up to `limit` events that match."""
+    """What of a tenant's log is asked for: low < position ≤ high, up to `limit` events of the part that match."""
 
     tenant: str
     low: int
     high: int
     query: Query
     limit: int
+    partition: tuple[int, int] = (0, 1)
 
-    @classmethod
-    def of(cls, tenant: str, after: int, before: int | None, query: Query, limit: int) -> Span:
-        """The port's bounds, both exclusive there."""
-        return cls(tenant, after, _LAST if before is None else before - 1, query, limit)
+    @property
+    def everything(self) -> bool:
+        """Whether every event between the bounds is asked for, so that adjacent positions leave nothing out."""
+        return self.query.everything and self.partition[1] == 1
+
+    @property
+    def scans(self) -> bool:
+        """Whether events must be looked at that don't match."""
+        return not self.everything and not all(item.tags for item in self.query.items)
 
 
 class Reader:
@@ -69,7 +77,7 @@ class Reader:
     ) -> Page:
         """One round trip: the stream's own row and its events, low < version ≤ high."""
         statement = self._sql["stream_backwards" if backwards else "stream_forwards"]
-        rows = session.fetch(statement, tenant, stream, low, _LAST if high is None else high, limit)
+        rows = session.fetch(statement, tenant, stream, low, LAST if high is None else high, limit)
         if not rows:
             return Page([])
         version, status = rows[0][10:12]
@@ -89,7 +97,7 @@ class Reader:
             page = self._backwards(session, span)
         elif beyond_horizon:
             page = self._beyond(session, span)
-        elif span.query.everything:
+        elif span.everything:
             page = self._everything(session, span)
         else:
             page = self._window(session, span, take_horizon(session, self._sql))
@@ -118,8 +126,8 @@ class Reader:
         top = min(span.high, horizon.position) if final else span.high
         if first is None or first > top:
             return Page([], span.low, blocked=first is not None and horizon.blocks(first))
-        high = min(top, first + limits.SCAN_POSITIONS - 1) if _scans(span.query) else top
-        wanted = matching(self._schema, span.query, False)
+        high = min(top, first + limits.SCAN_POSITIONS - 1) if span.scans else top
+        wanted = matching(self._schema, span.query, False, span.partition)
         rows = session.fetch(wanted.text, span.tenant, span.low, high, span.limit, *wanted.parameters)
         if len(rows) == span.limit:
             return Page(rows, rows[-1][0], more=True)
@@ -138,11 +146,11 @@ class Reader:
     def _backwards(self, session: Session, span: Span) -> Page:
         top = min(span.high, (take_horizon(session, self._sql)).position)
         last = self._last(session, span.tenant, span.low, top)
-        low = max(span.low, last - limits.SCAN_POSITIONS) if _scans(span.query) else span.low
-        if span.query.everything:
+        low = max(span.low, last - limits.SCAN_POSITIONS) if span.scans else span.low
+        if span.everything:
             rows = session.fetch(self._sql["page_backwards"], span.tenant, low, last, span.limit)
         else:
-            wanted = matching(self._schema, span.query, True)
+            wanted = matching(self._schema, span.query, True, span.partition)
             rows = session.fetch(wanted.text, span.tenant, low, last, span.limit, *wanted.parameters)
         if len(rows) == span.limit:
             return Page(rows, rows[-1][0], more=True)
@@ -172,10 +180,6 @@ class Reader:
             missing = {row[1] for row in rows} - {None}
         names.update(session.fetch(self._sql["names"], pack_int8(list(missing)), tenant))
         return names
-
-
-def _scans(query: Query) -> bool:
-    return not query.everything and not all(item.tags for item in query.items)
 
 
 def _contiguous(rows: list[Row], after: int) -> bool:

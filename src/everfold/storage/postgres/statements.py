@@ -1,4 +1,4 @@
-"""The SQL of this backend: named blocks of `sql/statements.sql`, made for one schema. The one place that templates.
+"""The SQL of this backend: named blocks of the files in `sql/`, made for one schema. The one place that templates.
 
 A schema's name stands in `@schema@` and is quoted, after a check that leaves nothing to quote.
 """
@@ -9,14 +9,30 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from ...errors import ConfigurationError
 
-__all__ = ["EVENT_COLUMNS", "for_schema", "read_sql", "statements"]
+__all__ = ["EVENT_COLUMNS", "Statement", "for_schema", "read_sql", "statements"]
+
+Statement = tuple[bytes, tuple[Any, ...]]
+"""A text with `$1` marks, and its parameters."""
 
 EVENT_COLUMNS = "e.position, e.stream_id, e.version, e.type, e.schema_version, e.event_id, e.recorded_at, e.data, e.metadata, e.tags"
 """In the order of `events/envelope.py`'s Row."""
 
+_COLUMNS = {
+    "@event@": EVENT_COLUMNS,
+    "@consumer@": "c.name, c.partition, c.partitions, c.position, c.event_id, c.epoch, c.token, c.owner, c.lease_until, c.status, "
+    "c.fault, c.letters, c.events, c.moved_at",
+    "@build@": "b.projection, b.version, b.generation, b.state, b.timing, b.fed, b.code, b.definition, b.head, b.epoch, "
+    "b.previous_version, b.previous_generation, b.verified, b.created_at, b.changed_at",
+    "@letter@": "d.id, d.consumer, d.partition, d.lane, d.position, d.event_id, d.event_type, d.stream, d.error, d.attempts, "
+    "d.state, d.parked_at, d.settled_at, d.actor, d.reason",
+}
+"""What rows of the tables are read as, in the order of the structs that they become."""
+
+_FILES = ("sql/statements.sql", "sql/control.sql")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 _BLOCK = re.compile(
     r"^-- name: (?P<name>\w+)\n(?P<description>(?:--[^\n]*\n)+)(?P<text>.+?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL
@@ -29,7 +45,9 @@ def for_schema(text: str, schema: str) -> str:
         raise ConfigurationError(
             f"schema={schema!r}: a schema's name has lower-case letters, digits and underscores, at most 51 of them"
         )
-    filled = text.replace("@schema@", f'"{schema}"').replace("@event@", EVENT_COLUMNS)
+    filled = text.replace("@schema@", f'"{schema}"')
+    for name, columns in _COLUMNS.items():
+        filled = filled.replace(name, columns)
     return filled.replace("@channel@", f'"{schema}_appended"')
 
 
@@ -41,7 +59,7 @@ def read_sql(path: str) -> str:
 @cache
 def statements(schema: str) -> Mapping[str, bytes]:
     """Every statement by its name, for this schema."""
-    text = read_sql("sql/statements.sql")
+    text = "\n".join(map(read_sql, _FILES))
     blocks = list(_BLOCK.finditer(text))
     assert len(blocks) == text.count("-- name: "), "a block has no description or no statement"
     return {block["name"]: for_schema(block["text"].strip(), schema).encode() for block in blocks}

@@ -7,9 +7,9 @@ log lies below the lock horizon (`horizon.py`, `sql/schema/02_horizon.sql`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
@@ -18,9 +18,13 @@ from ... import limits
 from ...errors import ConfigurationError, EverfoldError
 from ...events.query import Query
 from ...runtime.clock import Clock, microseconds_of
-from ..port import UnitTarget
+from ...runtime.concurrency import Later
+from ..control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
+from ..port import Transaction
+from ..read_model import Found, Selection, Shape, Target
 from ..unit import Capabilities, Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
 from .commit import commit_unit
+from .control_rows import build_of, consumer_of, lease_parameters, letter_of
 from .encode import batch_committed, batch_parameters, is_plain, size_of
 from .errors import connection_lost, translate
 from .group import Group, Outcome
@@ -28,13 +32,17 @@ from .join import Joined
 from .migrate import found_status, migrate, pending_script, self_test
 from .packing import EPOCH_MICROSECONDS
 from .pool import Pool
-from .read import Reader, Span
+from .read import LAST, Reader, Span
+from .read_models import ReadModels
 from .schema import roles_sql
 from .session import check_conninfo, connect
 from .statements import statements
+from .transaction import PostgresTransaction, Setting
 from .wakeup import Wakeup
 
 __all__ = ["PostgresStorage"]
+
+T = TypeVar("T")
 
 _POOL_SIZE_MIN = 2
 """The self-test looks at one session's lock from another."""
@@ -74,8 +82,10 @@ class PostgresStorage:
         self._sql = statements(schema)
         self._clock = clock
         connecting = partial(connect, conninfo, schema, connect_timeout_seconds, pool_timeout_seconds)
+        self._setting = Setting(schema, self._sql, self._complete, self._at)
         self._pool = Pool(connecting, pool_size, pool_timeout_seconds)
         self._reader = Reader(schema, self._sql)
+        self._read_models = ReadModels(schema, self._sql)
         self._wakeup = Wakeup(self._sql, connecting, self._pool.run)
         self._group = Group(self._alone, self._together) if group_commit else None
 
@@ -113,8 +123,9 @@ class PostgresStorage:
         backwards: bool,
         limit: int,
         beyond_horizon: bool = False,
+        partition: tuple[int, int] = (0, 1),
     ) -> Page:
-        span = Span.of(tenant, after, before, query, limit)
+        span = Span(tenant, after, LAST if before is None else before - 1, query, limit, partition)
         page = self._pool.read(
             lambda session: self._reader.log(session, span, backwards=backwards, beyond_horizon=beyond_horizon)
         )
@@ -165,8 +176,59 @@ class PostgresStorage:
         """The script that makes a writer's and a reader's role of least privilege on this schema."""
         return roles_sql(self._schema)
 
-    def join(self, connection: Any) -> UnitTarget:
-        return Joined(connection, self._sql, self._complete)
+    def join(self, connection: Any) -> Transaction:
+        return Joined(connection, self._setting)
+
+    def transact(self, work: Callable[[Transaction], Later[T]]) -> T:
+        session = self._pool.acquire()
+        transaction = PostgresTransaction(session, self._setting)
+        try:
+            result = transaction.run(work)
+        finally:
+            self._pool.release(session)
+        for committed in transaction.committed:
+            self._tell(committed)
+        return result
+
+    def identity(self) -> bytes:
+        ((identity,),) = self._rows("identity")
+        return bytes(identity)
+
+    def event_id(self, tenant: str, position: int) -> bytes | None:
+        rows = self._rows("event_id", tenant, position)
+        return bytes(rows[0][0]) if rows else None
+
+    def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return [consumer_of(row) for row in self._rows("consumer_rows", tenant)]
+
+    def lease(
+        self, tenant: str, owner: str, keys: Sequence[ConsumerKey], *, seconds: float, now: int | None = None
+    ) -> list[ConsumerRow]:
+        parameters = lease_parameters(tenant, owner, keys, seconds, self._at(now))
+        rows = self._pool.run(lambda session: session.fetch(self._sql["lease"], *parameters))
+        return [consumer_of(row) for row in rows]
+
+    def release(self, tenant: str, owner: str) -> None:
+        self._pool.run(lambda session: session.fetch_none(self._sql["release"], tenant, owner))
+
+    def build_rows(self, tenant: str) -> list[BuildRow]:
+        return [build_of(row) for row in self._rows("build_rows", tenant)]
+
+    def letter_rows(
+        self, tenant: str, *, consumer: str | None, state: str | None, after: int, limit: int
+    ) -> list[LetterRow]:
+        return [letter_of(row) for row in self._rows("letter_rows", tenant, consumer, state, after, limit)]
+
+    def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return self._pool.read(lambda session: self._read_models.documents(session, tenant, target, keys))
+
+    def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        place = tenant, target, shape
+        return self._pool.read(lambda session: self._read_models.select(session, place, selection))
+
+    def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        place = tenant, target, shape
+        return self._pool.read(lambda session: self._read_models.count(session, place, selection))
 
     def close(self) -> None:
         self._wakeup.close()
@@ -196,6 +258,10 @@ class PostgresStorage:
             first, last = places[0][0], places[-1][-1]
             contiguous = last - first == sum(map(len, places)) - 1
             self._wakeup.committed(first if contiguous else last, last)
+
+    def _at(self, given: int | None) -> int | None:
+        """The time given, or the clock's that the store was given; None: the server's."""
+        return given if given is not None or self._clock is None else microseconds_of(self._clock.now())
 
     def _complete(self, unit: Unit) -> Unit:
         """With the time of the clock that the store was given, if it was given one."""

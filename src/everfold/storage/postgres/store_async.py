@@ -6,9 +6,9 @@ log lies below the lock horizon (`horizon_async.py`, `sql/schema/02_horizon.sql`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
@@ -17,9 +17,13 @@ from ... import limits
 from ...errors import ConfigurationError, EverfoldError
 from ...events.query import Query
 from ...runtime.clock import Clock, microseconds_of
-from ..port_async import AsyncUnitTarget
+from ...runtime.concurrency_async import Later
+from ..control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
+from ..port_async import AsyncTransaction
+from ..read_model import Found, Selection, Shape, Target
 from ..unit import Capabilities, Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
 from .commit_async import commit_unit
+from .control_rows import build_of, consumer_of, lease_parameters, letter_of
 from .encode import batch_committed, batch_parameters, is_plain, size_of
 from .errors import connection_lost, translate
 from .group_async import AsyncGroup, Outcome
@@ -27,13 +31,17 @@ from .join_async import AsyncJoined
 from .migrate_async import found_status, migrate, pending_script, self_test
 from .packing import EPOCH_MICROSECONDS
 from .pool_async import AsyncPool
-from .read_async import AsyncReader, Span
+from .read_async import LAST, AsyncReader, Span
+from .read_models_async import AsyncReadModels
 from .schema import roles_sql
 from .session_async import check_conninfo, connect
 from .statements import statements
+from .transaction_async import AsyncPostgresTransaction, Setting
 from .wakeup_async import AsyncWakeup
 
 __all__ = ["AsyncPostgresStorage"]
+
+T = TypeVar("T")
 
 _POOL_SIZE_MIN = 2
 """The self-test looks at one session's lock from another."""
@@ -73,8 +81,10 @@ class AsyncPostgresStorage:
         self._sql = statements(schema)
         self._clock = clock
         connecting = partial(connect, conninfo, schema, connect_timeout_seconds, pool_timeout_seconds)
+        self._setting = Setting(schema, self._sql, self._complete, self._at)
         self._pool = AsyncPool(connecting, pool_size, pool_timeout_seconds)
         self._reader = AsyncReader(schema, self._sql)
+        self._read_models = AsyncReadModels(schema, self._sql)
         self._wakeup = AsyncWakeup(self._sql, connecting, self._pool.run)
         self._group = AsyncGroup(self._alone, self._together) if group_commit else None
 
@@ -112,8 +122,9 @@ class AsyncPostgresStorage:
         backwards: bool,
         limit: int,
         beyond_horizon: bool = False,
+        partition: tuple[int, int] = (0, 1),
     ) -> Page:
-        span = Span.of(tenant, after, before, query, limit)
+        span = Span(tenant, after, LAST if before is None else before - 1, query, limit, partition)
         page = await self._pool.read(
             lambda session: self._reader.log(session, span, backwards=backwards, beyond_horizon=beyond_horizon)
         )
@@ -164,8 +175,59 @@ class AsyncPostgresStorage:
         """The script that makes a writer's and a reader's role of least privilege on this schema."""
         return roles_sql(self._schema)
 
-    def join(self, connection: Any) -> AsyncUnitTarget:
-        return AsyncJoined(connection, self._sql, self._complete)
+    def join(self, connection: Any) -> AsyncTransaction:
+        return AsyncJoined(connection, self._setting)
+
+    async def transact(self, work: Callable[[AsyncTransaction], Later[T]]) -> T:
+        session = await self._pool.acquire()
+        transaction = AsyncPostgresTransaction(session, self._setting)
+        try:
+            result = await transaction.run(work)
+        finally:
+            await self._pool.release(session)
+        for committed in transaction.committed:
+            await self._tell(committed)
+        return result
+
+    async def identity(self) -> bytes:
+        ((identity,),) = await self._rows("identity")
+        return bytes(identity)
+
+    async def event_id(self, tenant: str, position: int) -> bytes | None:
+        rows = await self._rows("event_id", tenant, position)
+        return bytes(rows[0][0]) if rows else None
+
+    async def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return [consumer_of(row) for row in await self._rows("consumer_rows", tenant)]
+
+    async def lease(
+        self, tenant: str, owner: str, keys: Sequence[ConsumerKey], *, seconds: float, now: int | None = None
+    ) -> list[ConsumerRow]:
+        parameters = lease_parameters(tenant, owner, keys, seconds, self._at(now))
+        rows = await self._pool.run(lambda session: session.fetch(self._sql["lease"], *parameters))
+        return [consumer_of(row) for row in rows]
+
+    async def release(self, tenant: str, owner: str) -> None:
+        await self._pool.run(lambda session: session.fetch_none(self._sql["release"], tenant, owner))
+
+    async def build_rows(self, tenant: str) -> list[BuildRow]:
+        return [build_of(row) for row in await self._rows("build_rows", tenant)]
+
+    async def letter_rows(
+        self, tenant: str, *, consumer: str | None, state: str | None, after: int, limit: int
+    ) -> list[LetterRow]:
+        return [letter_of(row) for row in await self._rows("letter_rows", tenant, consumer, state, after, limit)]
+
+    async def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return await self._pool.read(lambda session: self._read_models.documents(session, tenant, target, keys))
+
+    async def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        place = tenant, target, shape
+        return await self._pool.read(lambda session: self._read_models.select(session, place, selection))
+
+    async def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        place = tenant, target, shape
+        return await self._pool.read(lambda session: self._read_models.count(session, place, selection))
 
     async def close(self) -> None:
         await self._wakeup.close()
@@ -195,6 +257,10 @@ class AsyncPostgresStorage:
             first, last = places[0][0], places[-1][-1]
             contiguous = last - first == sum(map(len, places)) - 1
             await self._wakeup.committed(first if contiguous else last, last)
+
+    def _at(self, given: int | None) -> int | None:
+        """The time given, or the clock's that the store was given; None: the server's."""
+        return given if given is not None or self._clock is None else microseconds_of(self._clock.now())
 
     def _complete(self, unit: Unit) -> Unit:
         """With the time of the clock that the store was given, if it was given one."""

@@ -1,6 +1,8 @@
--- Two roles for applications: grant them to the roles that log in. The owner of the schema runs the migrations.
+-- Two roles for applications: grant them to the roles that log in. The owner of the schema runs the migrations, and
+-- registers read models, whose tables take over the grants on table consumer.
 --
--- everfold_writer may call the append functions and read; it can't change, delete or insert a row by itself.
+-- everfold_writer may call the append functions and read; it can't change, delete or insert an event or a stream by itself.
+-- Checkpoints, builds, dead letters and read models are no events: it changes their rows.
 -- everfold_reader may read.
 
 do $do$
@@ -25,5 +27,21 @@ grant execute on function
   @schema@.append_v1(text, text, bigint, timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[]),
   @schema@.append_many_v1(text[], text[], bigint[], integer[], timestamptz[], uuid[], text[], integer[], bytea[], bytea[], text[]),
   @schema@.commit_v1(text, text[], bigint[], integer[], timestamptz, uuid[], text[], integer[], bytea[], bytea[], text[], jsonb,
-    jsonb, jsonb, bytea[])
+    jsonb, jsonb, bytea[]),
+  @schema@.read_model_key_v1(bigint, text, text, text), @schema@.lock_documents_v1(text, text, text[]),
+  @schema@.enter_gate_v1(text, text[]), @schema@.close_gate_v1(text, text[]), @schema@.lock_stream_v1(text, text)
   to everfold_writer;
+grant insert, update, delete on @schema@.consumer, @schema@.projection_build, @schema@.dead_letter to everfold_writer;
+
+do $do$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select c.oid from pg_catalog.pg_class c
+    where c.relnamespace = '@schema@'::regnamespace and c.relkind = 'r' and c.relname like 'rm\_%'
+  loop
+    execute format('grant insert, update, delete on %s to everfold_writer', v_table);
+  end loop;
+end
+$do$;
