@@ -73,6 +73,15 @@ class Registry:
             raise UndecodableEventError(type_name, schema_version, reason_of(error), position) from error
         return _decode_older(event_type, type_name, schema_version, data, position)
 
+    def plain(self, type_name: str, schema_version: int, data: bytes, position: int) -> dict[str, Any]:
+        """The payload as plain data, upcast to the current schema version. Raises what `decode` raises."""
+        event_type = self._by_name.get(type_name)
+        if event_type is None:
+            raise UnknownEventTypeError(type_name, _near(type_name, self._by_name), position)
+        if schema_version == event_type.version:
+            return _plain_object(type_name, schema_version, data, position)
+        return _plain_current(event_type, type_name, schema_version, data, position)
+
     def names_for(self, types: Iterable[str | type]) -> tuple[str, ...]:
         """Every stored name of these types, aliases included; a name that is not registered stays as it is.
 
@@ -108,20 +117,31 @@ def _near(name: str, known: Iterable[str]) -> list[str]:
 
 
 def _decode_older(event_type: EventType, type_name: str, schema_version: int, data: bytes, position: int) -> Any:
+    plain = _plain_current(event_type, type_name, schema_version, data, position)
+    try:
+        return event_type.codec.convert(plain)
+    except Exception as error:
+        reason = f"after upcasting to version {event_type.version}, {reason_of(error)}"
+        raise UndecodableEventError(type_name, schema_version, reason, position) from error
+
+
+def _plain_current(
+    event_type: EventType, type_name: str, schema_version: int, data: bytes, position: int
+) -> dict[str, Any]:
     if not 1 <= schema_version < event_type.version:
         raise UndecodableEventError(type_name, schema_version, _no_such_version(event_type, schema_version), position)
+    plain = _plain_object(type_name, schema_version, data, position)
+    return upcast(plain, event_type.upcasters, type_name, schema_version, position)
+
+
+def _plain_object(type_name: str, schema_version: int, data: bytes, position: int) -> dict[str, Any]:
     try:
         plain = _decode_plain(data)
     except Exception as error:
         raise UndecodableEventError(type_name, schema_version, reason_of(error), position) from error
     if type(plain) is not dict:
         raise UndecodableEventError(type_name, schema_version, "it is no JSON object", position)
-    plain = upcast(plain, event_type.upcasters, type_name, schema_version, position)
-    try:
-        return event_type.codec.convert(plain)
-    except Exception as error:
-        reason = f"after upcasting to version {event_type.version}, {reason_of(error)}"
-        raise UndecodableEventError(type_name, schema_version, reason, position) from error
+    return plain
 
 
 def _no_such_version(event_type: EventType, schema_version: int) -> str:
