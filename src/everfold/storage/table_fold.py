@@ -15,7 +15,7 @@ import msgspec
 from ..codec.reasons import reason_of
 from ..errors import UndecodableEventError
 from ..events.envelope import RecordedEvent
-from .expressions import Expression, Field, kind_of, parts_of
+from .expressions import Expression, Field, kind_of
 from .program import Program, Rule
 from .read_model import Shape, TableChanges, Upserts
 from .table_input import reading_of
@@ -83,7 +83,7 @@ class _OfType:
     __slots__ = ("decode", "plain", "rules", "schema_version")
 
     def __init__(self, rules: Sequence[Rule], shape: Shape, plain: Plain | None) -> None:
-        reading = reading_of(part for rule in rules for part in _parts(rule) if isinstance(part, Field))
+        reading = reading_of(part for rule in rules for part in rule.parts() if isinstance(part, Field))
         self.decode = reading.decode
         self.rules = [_Compiled(rule, shape, reading.fields) for rule in rules]
         self.schema_version = rules[0].schema_version
@@ -130,13 +130,6 @@ class _Compiled:
         if None in key:
             return None
         return Change(self.signature, key, tuple([compute(data, recorded) for compute in self.values]))
-
-
-def _parts(rule: Rule) -> Iterable[Expression]:
-    whole = [*rule.key, *(expression for _, _, expression in rule.assignments)]
-    if rule.when is not None:
-        whole.append(rule.when)
-    return (part for expression in whole for part in parts_of(expression))
 
 
 class _Net:

@@ -17,6 +17,7 @@ from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
 from ..unit import Committed, Unit
 from .models import no_sql
+from .project import project
 from .state import State
 
 __all__ = ["AsyncMemoryTransaction"]
@@ -117,16 +118,20 @@ class AsyncMemoryTransaction:
 
     async def project(
         self,
-        tenant: str,  # noqa: ARG002  # there is no database to run it in
-        target: Target,  # noqa: ARG002
-        shape: Shape,  # noqa: ARG002
-        program: Program,  # noqa: ARG002
+        tenant: str,
+        target: Target,
+        shape: Shape,
+        program: Program,
         *,
-        span: tuple[int, int],  # noqa: ARG002
-        partition: tuple[int, int] = (0, 1),  # noqa: ARG002
+        span: tuple[int, int],
+        partition: tuple[int, int] = (0, 1),
     ) -> int | None:
-        self._refuse_unfit()
-        return None
+        found = self._do(project, self._state.logs[tenant], tenant, shape, program, (span, partition))
+        if found is None:
+            return None
+        count, changes = found
+        self._do(self._state.models.change, tenant, target, shape, changes)
+        return count
 
     async def execute(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:  # noqa: ARG002
         self._do(_refuse_sql)
