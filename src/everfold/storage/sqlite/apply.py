@@ -54,11 +54,11 @@ def apply_unit(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int, ids: Stream
     return _write(cursor, unit, verdict, recorded_at, ids)
 
 
-def apply_guarded(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int) -> Committed:
+def apply_guarded(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int, ids: StreamIds | None = None) -> Committed:
     """The same under a savepoint: whatever is raised, nothing of the unit is left in the transaction."""
     cursor.execute("savepoint everfold_unit")
     try:
-        committed = _apply_or_repeat(cursor, unit, recorded_at)
+        committed = _apply_or_repeat(cursor, unit, recorded_at, {} if ids is None else ids)
     except BaseException:
         # a full disk or a failing one may have ended the whole transaction, and the savepoint with it
         if cursor.connection.in_transaction:
@@ -69,9 +69,9 @@ def apply_guarded(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int) -> Commi
     return committed
 
 
-def _apply_or_repeat(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int) -> Committed:
+def _apply_or_repeat(cursor: sqlite3.Cursor, unit: Unit, recorded_at: int, ids: StreamIds) -> Committed:
     try:
-        return apply_unit(cursor, unit, recorded_at, {})
+        return apply_unit(cursor, unit, recorded_at, ids)
     except sqlite3.IntegrityError:
         cursor.execute("rollback to everfold_unit")
         stored = stored_places(cursor, unit)

@@ -20,6 +20,7 @@ from . import schema
 from .busy import until_free
 from .connections import Options, abandon, connect, set_wal
 from .errors import translate
+from .selection import same_json
 from .writer import Writer
 
 __all__ = ["Database"]
@@ -130,6 +131,7 @@ class Database:
         except IndexError:
             connection = connect(self.options)
             connection.execute("pragma query_only = on")
+            connection.create_function("everfold_same_json", 2, same_json, deterministic=True)
             return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:

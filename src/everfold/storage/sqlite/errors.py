@@ -12,12 +12,13 @@ from ...errors import (
     CommitUnknownError,
     EverfoldError,
     SchemaError,
+    StatementError,
     StorageError,
     StorageUnavailableError,
     StoreClosedError,
 )
 
-__all__ = ["is_busy", "migrate_command", "translate"]
+__all__ = ["is_busy", "migrate_command", "translate", "translate_statement"]
 
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "another process or connection held the write lock for longer than the busy timeout. "
@@ -33,6 +34,7 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_INTERRUPT: "the statement was interrupted. Send it again",
 }
 _UNKNOWN_AFTER_COMMIT = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _NO_STORE = ("no such table", "no such column", "has no column")
 
 
@@ -41,6 +43,16 @@ def translate(error: sqlite3.Error, path: str, *, committing: bool = False) -> E
     meant = _meaning(error, path, committing)
     meant.__cause__ = error
     return meant
+
+
+def translate_statement(error: Exception, path: str) -> EverfoldError:
+    """The same for a statement with the application's own words or values: what isn't the file's or the disk's is theirs."""
+    if isinstance(error, sqlite3.Error):
+        code = _primary(error)
+        if code in _UNAVAILABLE or code in _DAMAGED or "closed" in str(error):
+            return translate(error, path)
+        return StatementError(str(error))
+    return StatementError(f"a value that SQLite doesn't take ({type(error).__name__})")
 
 
 def is_busy(error: sqlite3.Error) -> bool:

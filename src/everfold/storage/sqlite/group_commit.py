@@ -1,7 +1,8 @@
 """Group commit for threads: one of the callers commits for all who came while the last batch ran.
 
 A caller that finds no batch under way leads at once, in its own thread, so a lone caller pays for no other. The
-invariant: while tickets wait, one thread leads; a leader that is done, or dies, hands over to the first that waits.
+invariant: while tickets wait, one thread leads; a leader that is done, or dies, hands over to the first that waits. A
+transaction has a turn of its own in the same queue.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from ... import limits
-from ...errors import CommitUnknownError, StoreClosedError
+from ...errors import CommitUnknownError, ConfigurationError, StoreClosedError
 from ..unit import Committed, Unit
 from .writer import Outcome
 
 __all__ = ["GroupCommit", "Ticket", "take_batch"]
 
 
+T = TypeVar("T")
+
+
 class Ticket:
-    """A unit on its way, and what became of it."""
+    """A unit on its way, and what became of it; without a unit, a turn to be alone."""
 
     __slots__ = ("leads", "outcome", "turn", "unit")
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit | None) -> None:
         self.unit = unit
         self.outcome: Outcome | None = None
         self.leads = False
@@ -39,19 +43,23 @@ class Ticket:
 
 
 class Waiting(Protocol):
-    """Whatever stands in the queue for a unit."""
+    """Whatever stands in the queue for a unit, or without one for a turn to be alone."""
 
-    unit: Unit
+    @property
+    def unit(self) -> Unit | None: ...
 
 
 W = TypeVar("W", bound=Waiting)
 
 
 def take_batch(queue: deque[W], units_max: int, taken: list[W]) -> list[W]:
-    """Move tickets from the queue behind those taken, while the batch stays within its limits."""
-    size = sum([unit_bytes(ticket.unit) for ticket in taken])
+    """Move units' tickets from the queue behind those taken, while the batch stays within its limits."""
+    size = sum([unit_bytes(ticket.unit) for ticket in taken if ticket.unit is not None])
     while queue and len(taken) < units_max:
-        size += unit_bytes(queue[0].unit)
+        unit = queue[0].unit
+        if unit is None:
+            break
+        size += unit_bytes(unit)
         if taken and size > limits.GROUP_COMMIT_BYTES_MAX:
             break
         taken.append(queue.popleft())
@@ -79,30 +87,53 @@ class GroupCommit:
         self._idle = threading.Condition(self._mutex)
         self._queue: deque[Ticket] = deque()
         self._leading = False
+        self._alone: int | None = None
         self._closed = False
 
     def submit(self, unit: Unit) -> Committed:
         """Commit the unit, alone or with others. Raises what the writer found for this unit."""
         ticket = Ticket(unit)
-        with self._mutex:
-            if self._closed:
-                raise StoreClosedError
-            ticket.leads = not self._leading
-            if not ticket.leads:
-                ticket.turn.acquire()
-                self._queue.append(ticket)
-            self._leading = True
-        if not ticket.leads:
-            self._follow(ticket)
+        self._enter(ticket)
         if ticket.leads:
             self._lead(ticket)
         return ticket.result()
+
+    def turn(self, work: Callable[[], T]) -> T:
+        """Run `work` in this thread while no batch is under way. Raises ConfigurationError when it is inside one already."""
+        self._enter(Ticket(None))
+        self._alone = threading.get_ident()
+        try:
+            return work()
+        finally:
+            self._alone = None
+            with self._mutex:
+                self._hand_over()
 
     def close(self) -> None:
         """Refuse new units, and return when those under way have their outcome."""
         with self._idle:
             self._closed = True
             self._idle.wait_for(lambda: not self._leading)
+
+    def _enter(self, ticket: Ticket) -> None:
+        """Return when the ticket leads, or has its outcome."""
+        with self._mutex:
+            if self._closed:
+                raise StoreClosedError
+            ticket.leads = not self._leading
+            if not ticket.leads:
+                self._refuse_own_turn()
+                ticket.turn.acquire()
+                self._queue.append(ticket)
+            self._leading = True
+        if not ticket.leads:
+            self._follow(ticket)
+
+    def _refuse_own_turn(self) -> None:
+        if self._alone == threading.get_ident():
+            raise ConfigurationError(
+                "a function given to transact uses its transaction only: the store itself waits until it ends"
+            )
 
     def _follow(self, ticket: Ticket) -> None:
         try:
@@ -122,7 +153,8 @@ class GroupCommit:
             if self._queue:
                 with self._mutex:
                     take_batch(self._queue, self._units_max, batch)
-            for ticket, outcome in zip(batch, self._commit([ticket.unit for ticket in batch]), strict=True):
+            units = [ticket.unit for ticket in batch if ticket.unit is not None]
+            for ticket, outcome in zip(batch, self._commit(units), strict=True):
                 ticket.outcome = outcome
         finally:
             for ticket in batch[1:]:

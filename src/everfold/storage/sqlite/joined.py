@@ -1,43 +1,63 @@
-"""A unit inside a transaction of the caller's own sqlite3 connection to the same file.
+"""A transaction of the caller's own sqlite3 connection to the same file, with the verbs of the port.
 
-A connection that is in no transaction gets one by BEGIN IMMEDIATE. Commit and rollback stay the caller's; a refused
-unit is taken back to its savepoint, and the transaction stays usable.
+A connection that is in no transaction gets one by BEGIN IMMEDIATE. Commit and rollback stay the caller's; a verb that
+raises is taken back to its savepoint, and the transaction stays usable.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...errors import ConfigurationError
 from ..unit import Committed, Unit
 from .apply import apply_guarded
 from .database import Database
-from .errors import translate
+from .statements import SQL
+from .transaction import Setting, SqliteTransaction
 
 __all__ = ["JoinedTransaction", "joined"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-class JoinedTransaction:
-    """Commits units on the caller's connection, in the caller's thread."""
+
+class JoinedTransaction(SqliteTransaction):
+    """Its verbs run on the caller's connection, in the caller's thread."""
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        super().__init__(connection.cursor(), Setting(database.options.path, database.now))
         self._database = database
         self._connection = connection
 
     def commit(self, unit: Unit) -> Committed:
         """See the port. What it wrote becomes durable when the caller commits."""
+        return self._do(apply_guarded, unit, self._setting.at(unit.recorded_at))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is done in it is kept, or, when something raises, undone alone."""
+        self._do(_nothing_yet)
+        with _savepoint(self._connection, "everfold_nested"):
+            yield
+
+    def _call(self, verb: Callable[Concatenate[sqlite3.Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         self._database.refuse_closed()
-        recorded_at = self._database.now() if unit.recorded_at is None else unit.recorded_at
-        try:
-            with _plain_cursor(self._connection) as cursor:
-                if not self._connection.in_transaction:
-                    cursor.execute("begin immediate")
-                return apply_guarded(cursor, unit, recorded_at)
-        except sqlite3.Error as error:
-            raise translate(error, self._database.options.path) from error
+        under_its_own_savepoint: bool = verb is apply_guarded
+        with _plain_cursor(self._connection) as cursor:
+            if not self._connection.in_transaction:
+                cursor.execute("begin immediate")
+            if under_its_own_savepoint:
+                return verb(cursor, *args, **kwargs)
+            cursor.execute(SQL["take_write_lock"])
+            with _savepoint(self._connection, "everfold_verb"):
+                return verb(cursor, *args, **kwargs)
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """The caller sees the error, and goes on or not."""
+        return error
 
 
 def joined(database: Database, connection: Any) -> JoinedTransaction:
@@ -64,6 +84,25 @@ def joined(database: Database, connection: Any) -> JoinedTransaction:
 def _same_file(path: str, database: Database) -> bool:
     file = database.options.file
     return path != "" and file.exists() and file.samefile(path)
+
+
+def _nothing_yet(cursor: sqlite3.Cursor) -> None:
+    """Only the transaction is begun, and the lock taken."""
+
+
+@contextmanager
+def _savepoint(connection: sqlite3.Connection, name: str) -> Iterator[None]:
+    cursor = connection.cursor(sqlite3.Cursor)
+    cursor.execute(f"savepoint {name}")
+    try:
+        yield
+    except BaseException:
+        # a full disk or a failing one may have ended the whole transaction, and the savepoint with it
+        if connection.in_transaction:
+            cursor.execute(f"rollback to {name}")
+            cursor.execute(f"release {name}")
+        raise
+    cursor.execute(f"release {name}")
 
 
 @contextmanager

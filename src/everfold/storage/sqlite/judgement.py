@@ -23,7 +23,7 @@ from ..unit import Committed, StreamAppend, StreamMark, Unit
 from .query import first_match
 from .statements import SQL
 
-__all__ = ["Stream", "Verdict", "first_result", "judge", "stored_places"]
+__all__ = ["Stream", "Verdict", "first_result", "judge", "stored_places", "stream_version"]
 
 _FIND_STREAM = SQL["find_stream"]
 _FIND_EVENT_ID = SQL["find_event_id"]
@@ -74,6 +74,12 @@ def stored_places(cursor: sqlite3.Cursor, unit: Unit) -> dict[bytes, StoredPlace
     """Which of the unit's event ids are stored, and where."""
     found = ((i, cursor.execute(_FIND_EVENT_ID, (unit.tenant, i)).fetchone()) for i in ids_of(unit))
     return {i: place for i, place in found if place is not None}
+
+
+def stream_version(cursor: sqlite3.Cursor, tenant: str, stream: str) -> int:
+    """Where the stream stands; 0 when it has no row."""
+    row = cursor.execute(_FIND_STREAM, (tenant, stream)).fetchone()
+    return 0 if row is None else int(row[1])
 
 
 def _judge_append(cursor: sqlite3.Cursor, tenant: str, verdict: Verdict, append: StreamAppend) -> int:

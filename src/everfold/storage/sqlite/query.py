@@ -25,14 +25,15 @@ Text = tuple[str, list[object]]
 
 
 class Range:
-    """Positions from `low` to `high`, both included, and the direction in which they are read."""
+    """Positions from `low` to `high`, both included, the direction in which they are read, and which part of the streams."""
 
-    __slots__ = ("backwards", "high", "low")
+    __slots__ = ("backwards", "high", "low", "partition")
 
-    def __init__(self, low: int, high: int, *, backwards: bool = False) -> None:
+    def __init__(self, low: int, high: int, *, backwards: bool = False, partition: tuple[int, int] = (0, 1)) -> None:
         self.low = low
         self.high = high
         self.backwards = backwards
+        self.partition = partition
 
     @property
     def direction(self) -> str:
@@ -42,7 +43,13 @@ class Range:
     def up_to(self, position: int) -> Range:
         """The part that a read which stops at `position` covers."""
         low, high = (max(self.low, position), self.high) if self.backwards else (self.low, min(self.high, position))
-        return Range(low, high, backwards=self.backwards)
+        return Range(low, high, backwards=self.backwards, partition=self.partition)
+
+    @property
+    def part(self) -> Text:
+        """The condition of the part, which events in no stream meet for part 0; empty text for the whole."""
+        number, parts = self.partition
+        return ("", []) if parts == 1 else (f" and {SQL['predicate_part']}", [parts, number])
 
 
 def driven_by_tags(query: Query) -> bool:
@@ -70,7 +77,7 @@ def window(cursor: sqlite3.Cursor, tenant: str, query: Query, wanted: Range) -> 
     for item in query.items:
         # one tag alone finds a match in each entry that it looks at; anything more may look at many for one match
         driving, *others = item.tags
-        if others or item.types or item.categories:
+        if others or item.types or item.categories or wanted.partition != (0, 1):
             values = (tenant, driving, wanted.low, wanted.high, limits.SCAN_POSITIONS - 1)
             end = cursor.execute(SQL["tag_window_end"].format(direction=wanted.direction), values).fetchone()
             wanted = wanted if end is None else wanted.up_to(end[0])
@@ -100,8 +107,9 @@ def first_match(cursor: sqlite3.Cursor, tenant: str, condition: AppendCondition)
 
 def _scan(tenant: str, query: Query, wanted: Range, limit: int) -> Text:
     where, values = ("", []) if query.everything else _alternatives(tenant, query.items)
-    text = SQL["all_page"].format(columns="{columns}", where=where, direction=wanted.direction)
-    return text, [wanted.low, wanted.high, tenant, *values, limit]
+    part, numbers = wanted.part
+    text = SQL["all_page"].format(columns="{columns}", where=where + part, direction=wanted.direction)
+    return text, [wanted.low, wanted.high, tenant, *values, *numbers, limit]
 
 
 def _tagged(tenant: str, query: Query, wanted: Range, limit: int) -> Text:
@@ -114,12 +122,13 @@ def _tagged(tenant: str, query: Query, wanted: Range, limit: int) -> Text:
 def _branch(tenant: str, item: QueryItem, wanted: Range, limit: int) -> Text:
     others = QueryItem(item.types, item.categories, item.tags[1:])
     rest, values = _predicate(tenant, others, "everfold_event_tag.position")
+    part, numbers = wanted.part
     text = SQL["tagged_branch"].format(
-        join=f" {SQL['branch_join']}" if item.types or item.categories else "",
-        where=f" and {rest}" if rest else "",
+        join=f" {SQL['branch_join']}" if item.types or item.categories or part else "",
+        where=(f" and {rest}" if rest else "") + part,
         direction=wanted.direction,
     )
-    return text, [tenant, item.tags[0], wanted.low, wanted.high, *values, limit]
+    return text, [tenant, item.tags[0], wanted.low, wanted.high, *values, *numbers, limit]
 
 
 def _alternatives(tenant: str, items: Iterable[QueryItem]) -> Text:

@@ -82,20 +82,20 @@ def read_all(
     names: Names,
     tenant: str,
     query: Query,
-    between: tuple[int, int | None],
+    between: tuple[int, int | None, tuple[int, int]],
     *,
     backwards: bool,
     limit: int,
     beyond_horizon: bool,
 ) -> Page:
-    """See the port; `between`: the positions after which and before which."""
-    after, before = between
+    """See the port; `between`: the positions after which and before which, and the part of the streams."""
+    after, before, partition = between
     (last,) = cursor.execute(_LAST_POSITION).fetchone()
     high = last if before is None else min(before - 1, last)
     horizon = last if beyond_horizon else 0
     if after >= high:
         return Page([], before if backwards and before is not None else after, horizon=horizon, names={})
-    wanted = Range(after + 1, high, backwards=backwards)
+    wanted = Range(after + 1, high, backwards=backwards, partition=partition)
     query = by_rarest_tag(cursor, tenant, query, wanted)
     part = window(cursor, tenant, query, wanted)
     rows = rows_in(cursor, tenant, query, part, limit)

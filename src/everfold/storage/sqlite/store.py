@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ... import limits
 from ...events.query import Query
 from ...runtime.clock import Clock
 from ...runtime.concurrency import Hints, Mutex
-from ..port import UnitTarget
+from ..control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
+from ..port import Transaction
+from ..read_model import Found, Selection, Shape, Target
 from ..unit import Capabilities, Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
-from . import read
+from . import control, read
 from .connections import Options
 from .database import Database
 from .group_commit import GroupCommit
 from .joined import joined
+from .read_models import ReadModels
+from .transaction import SqliteTransaction
 from .watch import Watch
 
 __all__ = ["SqliteStorage"]
+
+T = TypeVar("T")
 
 
 class SqliteStorage:
@@ -50,6 +57,7 @@ class SqliteStorage:
         units_max = limits.GROUP_COMMIT_UNITS_MAX if group_commit else 1
         self._group = GroupCommit(self._database.writer.commit, units_max)
         self._names = read.Names()
+        self._models = ReadModels(path)
         self._hints = Hints()
         self._watch = Watch(options)
         self._polling = Mutex()
@@ -83,13 +91,14 @@ class SqliteStorage:
         backwards: bool,
         limit: int,
         beyond_horizon: bool = False,
+        partition: tuple[int, int] = (0, 1),
     ) -> Page:
         return self._database.read(
             read.read_all,
             self._names,
             tenant,
             query,
-            (after, before),
+            (after, before, partition),
             backwards=backwards,
             limit=limit,
             beyond_horizon=beyond_horizon,
@@ -142,8 +151,47 @@ class SqliteStorage:
     def schema_status(self) -> SchemaStatus:
         return self._database.schema_status()
 
-    def join(self, connection: Any) -> UnitTarget:
+    def join(self, connection: Any) -> Transaction:
         return joined(self._database, connection)
+
+    # Consumers and read models
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        return self._transact(work)
+
+    def identity(self) -> bytes:
+        return self._database.read(control.identity)
+
+    def event_id(self, tenant: str, position: int) -> bytes | None:
+        return self._database.read(control.event_id, tenant, position)
+
+    def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return self._database.read(control.consumer_rows, tenant)
+
+    def lease(
+        self, tenant: str, owner: str, keys: Sequence[ConsumerKey], *, seconds: float, now: int | None = None
+    ) -> list[ConsumerRow]:
+        return self._transact(lambda transaction: transaction.lease(tenant, owner, keys, seconds=seconds, now=now))
+
+    def release(self, tenant: str, owner: str) -> None:
+        self._transact(lambda transaction: transaction.release(tenant, owner))
+
+    def build_rows(self, tenant: str) -> list[BuildRow]:
+        return self._database.read(control.build_rows, tenant)
+
+    def letter_rows(
+        self, tenant: str, *, consumer: str | None, state: str | None, after: int, limit: int
+    ) -> list[LetterRow]:
+        return self._database.read(control.letter_rows, tenant, (consumer, state), after, limit)
+
+    def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return self._database.read(self._models.documents, tenant, target, keys)
+
+    def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return self._database.read(self._models.select, tenant, target, shape, selection)
+
+    def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return self._database.read(self._models.count, tenant, target, shape, selection)
 
     def close(self) -> None:
         if self._database.open:
@@ -151,3 +199,10 @@ class SqliteStorage:
             self._watch.close()
         self._database.close()
         self._hints.close()
+
+    def _transact(self, work: Callable[[SqliteTransaction], T]) -> T:
+        self._database.refuse_closed()
+        result, appended = self._group.turn(lambda: self._database.writer.transact(work))
+        if appended:
+            self._hints.notify()
+        return result

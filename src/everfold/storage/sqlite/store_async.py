@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -17,14 +17,19 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ... import limits
 from ...events.query import Query
 from ...runtime.clock import Clock
-from ...runtime.concurrency_async import Hints
-from ..port_async import AsyncUnitTarget
+from ...runtime.concurrency_async import Hints, Later
+from ..control import BuildRow, ConsumerKey, ConsumerRow, LetterRow
+from ..port_async import AsyncTransaction
+from ..read_model import Found, Selection, Shape, Target
 from ..unit import Committed, Page, SchemaStatus, Snapshot, StreamRow, TypeCount, Unit
-from . import read
+from . import control, read
+from .awaited import AwaitedTransaction, at_once
 from .connections import Options
 from .database import Database
-from .joined import JoinedTransaction, joined
+from .joined import joined
+from .read_models import ReadModels
 from .store import SqliteStorage
+from .transaction import SqliteTransaction
 from .watch import Watch
 from .writer_thread import WriterThread
 
@@ -58,6 +63,7 @@ class AsyncSqliteStorage:
         units_max = limits.GROUP_COMMIT_UNITS_MAX if group_commit else 1
         self._readers = ThreadPoolExecutor(_READER_THREADS, "everfold-reader")
         self._names = read.Names()
+        self._models = ReadModels(path)
         self._hints = Hints()
         self._writer = WriterThread(self._database.writer.commit, units_max, self._hints.notify)
         self._watch = Watch(options)
@@ -90,13 +96,14 @@ class AsyncSqliteStorage:
         backwards: bool,
         limit: int,
         beyond_horizon: bool = False,
+        partition: tuple[int, int] = (0, 1),
     ) -> Page:
         return await self._read(
             read.read_all,
             self._names,
             tenant,
             query,
-            (after, before),
+            (after, before, partition),
             backwards=backwards,
             limit=limit,
             beyond_horizon=beyond_horizon,
@@ -149,12 +156,53 @@ class AsyncSqliteStorage:
     async def schema_status(self) -> SchemaStatus:
         return await self._in_thread(self._database.schema_status)
 
-    def join(self, connection: Any) -> AsyncUnitTarget:
-        """See the port. `connection` is a sqlite3.Connection, and `commit` runs on it at once, in the calling thread.
+    def join(self, connection: Any) -> AsyncTransaction:
+        """See the port. `connection` is a sqlite3.Connection; each verb runs on it at once, in the calling thread.
 
-        The event loop waits meanwhile: a commit on it flushes nothing, but may wait for the write lock.
+        The event loop waits meanwhile: it flushes nothing, but may wait for the write lock.
         """
-        return _AsyncJoined(joined(self._database, connection))
+        return AwaitedTransaction(joined(self._database, connection))
+
+    # Consumers and read models
+
+    async def transact(self, work: Callable[[AsyncTransaction], Later[T]]) -> T:
+        return await self._transact(partial(at_once, work))
+
+    async def identity(self) -> bytes:
+        return await self._read(control.identity)
+
+    async def event_id(self, tenant: str, position: int) -> bytes | None:
+        return await self._read(control.event_id, tenant, position)
+
+    async def consumer_rows(self, tenant: str) -> list[ConsumerRow]:
+        return await self._read(control.consumer_rows, tenant)
+
+    async def lease(
+        self, tenant: str, owner: str, keys: Sequence[ConsumerKey], *, seconds: float, now: int | None = None
+    ) -> list[ConsumerRow]:
+        return await self._transact(
+            lambda transaction: transaction.lease(tenant, owner, keys, seconds=seconds, now=now)
+        )
+
+    async def release(self, tenant: str, owner: str) -> None:
+        await self._transact(lambda transaction: transaction.release(tenant, owner))
+
+    async def build_rows(self, tenant: str) -> list[BuildRow]:
+        return await self._read(control.build_rows, tenant)
+
+    async def letter_rows(
+        self, tenant: str, *, consumer: str | None, state: str | None, after: int, limit: int
+    ) -> list[LetterRow]:
+        return await self._read(control.letter_rows, tenant, (consumer, state), after, limit)
+
+    async def stored_documents(self, tenant: str, target: Target, keys: Sequence[str]) -> Found:
+        return await self._read(self._models.documents, tenant, target, keys)
+
+    async def select(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return await self._read(self._models.select, tenant, target, shape, selection)
+
+    async def count(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> Found:
+        return await self._read(self._models.count, tenant, target, shape, selection)
 
     async def close(self) -> None:
         if self._database.open:
@@ -164,6 +212,13 @@ class AsyncSqliteStorage:
             self._readers.shutdown(wait=False)
         self._database.close()
         self._hints.close()
+
+    async def _transact(self, work: Callable[[SqliteTransaction], T]) -> T:
+        self._database.refuse_closed()
+        result, appended = await self._writer.turn(lambda: self._database.writer.transact(work))
+        if appended:
+            self._hints.notify()
+        return result
 
     async def _read(self, look: Callable[Concatenate[sqlite3.Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._in_thread(lambda: self._database.read(look, *args, **kwargs))
@@ -175,11 +230,3 @@ class AsyncSqliteStorage:
     def _take_polling(self) -> bool:
         taken, self._polling = not self._polling, True
         return taken
-
-
-class _AsyncJoined:
-    def __init__(self, target: JoinedTransaction) -> None:
-        self._target = target
-
-    async def commit(self, unit: Unit) -> Committed:
-        return self._target.commit(unit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from ... import limits
 from ...errors import EverfoldError
@@ -19,9 +20,11 @@ from .busy import until_free
 from .connections import Options, abandon, connect, set_wal
 from .errors import translate
 from .statements import SQL
+from .transaction import Setting, SqliteTransaction
 
 __all__ = ["Outcome", "Writer"]
 
+T = TypeVar("T")
 Outcome = Committed | Exception
 _Apply = Callable[[sqlite3.Cursor, Unit], Outcome]
 
@@ -46,6 +49,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._committing = False
         self._ids: StreamIds = {}
+        self._setting = Setting(options.path, now, self._ids)
 
     def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         """Each unit's result, or the error it was refused with, in their order."""
@@ -62,6 +66,23 @@ class Writer:
         except BaseException:
             self.close()
             raise
+
+    def transact(self, work: Callable[[SqliteTransaction], T]) -> tuple[T, bool]:
+        """What `work` gives, once its transaction is committed, and whether events were appended in it."""
+        transaction = SqliteTransaction(self._begun(), self._setting)
+        try:
+            result = work(transaction)
+            transaction.end()
+        except BaseException:
+            self._roll_back()
+            raise
+        try:
+            self.connection().commit()
+        except sqlite3.Error as error:
+            self.close()
+            raise translate(error, self._options.path, committing=True) from error
+        self._bound_ids()
+        return result, transaction.appended
 
     def connection(self) -> sqlite3.Connection:
         """The connection, opened now if it isn't. Raises sqlite3.OperationalError for a file without a store."""
@@ -84,14 +105,34 @@ class Writer:
             abandon(connection)
 
     def _transaction(self, units: Sequence[Unit], apply: _Apply) -> list[Outcome]:
-        cursor = self.connection().cursor()
-        until_free(partial(cursor.execute, "begin immediate"), self._options.busy_timeout_seconds)
+        cursor = self._begin()
         outcomes = [apply(cursor, unit) for unit in units]
         self._committing = True
         cursor.execute("commit")
+        self._bound_ids()
+        return outcomes
+
+    def _begin(self) -> sqlite3.Cursor:
+        cursor = self.connection().cursor()
+        until_free(partial(cursor.execute, "begin immediate"), self._options.busy_timeout_seconds)
+        return cursor
+
+    def _begun(self) -> sqlite3.Cursor:
+        try:
+            return self._begin()
+        except sqlite3.Error as error:
+            self.close()
+            raise translate(error, self._options.path) from error
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection().rollback()
+        except sqlite3.Error:
+            self.close()
+
+    def _bound_ids(self) -> None:
         if len(self._ids) > limits.NAME_CACHE_ENTRIES:
             self._ids.clear()
-        return outcomes
 
     def _plainly(self, cursor: sqlite3.Cursor, unit: Unit) -> Outcome:
         try:

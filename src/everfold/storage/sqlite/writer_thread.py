@@ -1,4 +1,5 @@
 """Group commit for tasks: one writer thread, which takes what queued up while it committed the last batch.
+A transaction has a turn of its own in the same queue.
 
 The queue and the tickets belong to the event loop and are touched there only; the thread sees a batch of units and
 gives back a batch of outcomes, one hop each way. A cancelled caller leaves the queue, or, when its unit is under way
@@ -11,7 +12,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
+from typing import Any, TypeVar
 
 from ...errors import StoreClosedError
 from ..unit import Committed, Unit
@@ -21,12 +24,16 @@ from .writer import Outcome
 __all__ = ["WriterThread"]
 
 
-class _Ticket:
-    __slots__ = ("future", "unit")
+T = TypeVar("T")
 
-    def __init__(self, unit: Unit, future: asyncio.Future[Committed]) -> None:
+
+class _Ticket:
+    __slots__ = ("future", "unit", "work")
+
+    def __init__(self, unit: Unit | None, future: asyncio.Future[Any], work: Callable[[], Any] | None = None) -> None:
         self.unit = unit
         self.future = future
+        self.work = work
 
 
 class WriterThread:
@@ -40,17 +47,19 @@ class WriterThread:
         self._committed = committed
         self._executor = ThreadPoolExecutor(1, "everfold-writer")
         self._queue: deque[_Ticket] = deque()
-        self._running: asyncio.Future[list[Outcome]] | None = None
+        self._running: asyncio.Future[Any] | None = None
         self._closed = False
 
     def submit(self, unit: Unit) -> asyncio.Future[Committed]:
         """Commit the unit, alone or with others: its result, or what the writer refused it with."""
-        if self._closed:
-            raise StoreClosedError
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Ticket(unit, future))
-        if self._running is None:
-            self._start()
+        self._enter(_Ticket(unit, future))
+        return future
+
+    def turn(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Run `work` in the writer thread, between batches: what it gives or raises."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._enter(_Ticket(None, future, partial(copy_context().run, work)))
         return future
 
     async def close(self) -> None:
@@ -60,15 +69,36 @@ class WriterThread:
             await asyncio.wait([self._running])
         self._executor.shutdown(wait=False)
 
+    def _enter(self, ticket: _Ticket) -> None:
+        if self._closed:
+            raise StoreClosedError
+        self._queue.append(ticket)
+        if self._running is None:
+            self._start()
+
     def _start(self) -> None:
         """Hand the next batch to the thread; those whose callers were cancelled meanwhile are left out."""
         self._queue = deque(ticket for ticket in self._queue if not ticket.future.done())
         self._running = None
         batch = take_batch(self._queue, self._units_max, [])
         if batch:
-            units = [ticket.unit for ticket in batch]
+            units = [ticket.unit for ticket in batch if ticket.unit is not None]
             self._running = asyncio.get_running_loop().run_in_executor(self._executor, self._commit, units)
             self._running.add_done_callback(partial(self._deliver, batch))
+        elif self._queue:
+            ticket = self._queue.popleft()
+            assert ticket.work is not None, "a ticket has a unit or work"
+            self._running = asyncio.get_running_loop().run_in_executor(self._executor, ticket.work)
+            self._running.add_done_callback(partial(self._deliver_one, ticket))
+
+    def _deliver_one(self, ticket: _Ticket, done: asyncio.Future[Any]) -> None:
+        error = done.exception()
+        if not ticket.future.done():
+            if error is None:
+                ticket.future.set_result(done.result())
+            else:
+                ticket.future.set_exception(error)
+        asyncio.get_running_loop().call_soon(self._start)
 
     def _deliver(self, batch: list[_Ticket], done: asyncio.Future[list[Outcome]]) -> None:
         self._committed()

@@ -67,6 +67,10 @@ exists (select 1 from everfold_stream where everfold_stream.id = everfold_event.
 -- Part of a query's alternative: the event has the tag. Index: everfold_event_tag's primary key.
 exists (select 1 from everfold_event_tag as other where other.tenant = ? and other.tag = ? and other.position = {position})
 
+-- name: predicate_part
+-- Part of a query: the event stands in a stream of this part of so many; what is in no stream is in part 0.
+coalesce(everfold_event.stream_id, 0) % ? = ?
+
 -- name: stream_names
 -- Names of streams by id, for the rows of a page. Primary key: `not indexed` as above.
 select id, name from everfold_stream not indexed where id in (select value from json_each(?)) and tenant = ?
