@@ -109,6 +109,26 @@ def test_a_lost_reply_is_said_to_be_unknown_and_the_same_append_sent_again_gives
     assert words.everything(storage) == [1, 2]
 
 
+def test_a_lost_reply_to_a_transactions_commit_is_said_to_be_unknown(proxied, storage, words):
+    through, proxy = proxied
+    proxy.lose_reply_to(b"commit\0")
+    with pytest.raises(CommitUnknownError):
+        through.transact(lambda tx: tx.commit(words.append("stay-1", 0)))
+    assert proxy.dropped.is_set()
+    assert words.everything(storage) == [1]
+
+
+def test_a_reply_lost_before_the_commit_is_said_to_have_left_nothing(proxied, storage, words):
+    through, proxy = proxied
+    unit = words.append("stay-1", 0)
+    proxy.lose_reply_to(unit.appends[0].events[0].id)
+    with pytest.raises(StorageUnavailableError):
+        through.transact(lambda tx: tx.commit(unit))
+    assert words.everything(storage) == []
+    through.transact(lambda tx: tx.commit(unit))
+    assert words.positions(storage.commit(unit)) == words.everything(storage)
+
+
 @pytest.mark.parametrize("expected", [-1, -2])
 def test_a_repetition_without_an_exact_version_is_stored_once_too(proxied, storage, words, expected):
     through, proxy = proxied

@@ -7,8 +7,20 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from everfold.errors import ConfigurationError
+from everfold.errors import ConfigurationError, SchemaError
 from everfold.events.query import AppendCondition, Query
+from everfold.storage.columns import BigInteger, Text
+from everfold.storage.control import BuildRow, ConsumerRow, Letter, Move
+from everfold.storage.read_model import (
+    Column,
+    Condition,
+    Selection,
+    Shape,
+    StoredDocument,
+    TableChanges,
+    Target,
+    Upserts,
+)
 from everfold.storage.unit import Snapshot, Unit
 
 CHANGES = {
@@ -93,6 +105,93 @@ def test_a_reader_reads_and_is_told_that_it_may_not_append(storage, open_storage
     assert words.everything(reader) == [1]
     with pytest.raises(ConfigurationError, match="everfold_writer"):
         reader.commit(words.append("stay-1"))
+
+
+GUESTS = Target("guests", 1)
+NIGHTS = Target("nights", 1)
+DOCUMENT = Shape("document")
+TABLE = Shape("table", (Column("hotel", Text), Column("nights", BigInteger, 0)), ("hotel",))
+ADD_A_NIGHT = TableChanges((), [Upserts(("hotel", "nights"), ("key", "add"), [("grand", 1)])])
+
+
+def create_targets(tx) -> None:
+    tx.create_target(GUESTS, DOCUMENT)
+    tx.create_target(NIGHTS, TABLE)
+
+
+def consume(tx) -> None:
+    """What a consumer, an inline projection and an operator's command do, but for making tables."""
+    tx.save_consumers("", [ConsumerRow("guests@1")])
+    tx.gate("", ["guests"], exclusive=True)
+    tx.gate("", ["guests"], exclusive=False)
+    tx.move("", [Move("guests@1", 0, 0, 0, 1, 0)])
+    assert tx.consumers("", ["guests@1"])[0].position == 1
+    tx.save_build("", BuildRow(GUESTS, "active", "catch_up", "consumer", "x", b"{}"))
+    assert [row.state for row in tx.builds("", ["guests"])] == ["active"]
+    assert tx.documents("", GUESTS, ["ann"]) == {}
+    tx.save_documents("", GUESTS, {"ann": StoredDocument(b'{"nights":1}')}, ["bob"])
+    tx.change_rows("", NIGHTS, TABLE, ADD_A_NIGHT)
+    tx.park("", [Letter("guests@1", 0, "stay-1", 1, b"1" * 16, "guest_checked_in", "stay-1", b"{}")])
+    (letter,) = tx.letters("", "guests@1", lane=None, limit=10)
+    tx.settle("", [letter.id], "done", actor="a", reason=None)
+    assert tx.lock_stream("", "stay-1") == 1
+    create_targets(tx)  # they are there: nothing to make, and no right needed
+
+
+@pytest.mark.parametrize("granted", ["before", "after"])
+def test_a_writer_runs_a_consumer_on_tables_made_before_and_after_the_grants(  # noqa: PLR0917  # fixtures
+    storage, open_storage, connect, postgres_url, words, login, granted
+):
+    storage.commit(words.append("stay-1"))
+    storage.transact(create_targets)
+    if granted == "after":
+        connect(autocommit=True).execute(storage.roles_sql())
+    writer = open_storage(url=psycopg.conninfo.make_conninfo(postgres_url, **login["writer"]))
+    writer.transact(consume)
+    assert [row.owner for row in writer.lease("", "me", [("guests@1", 0)], seconds=1)] == ["me"]
+    writer.release("", "me")
+    writer.transact(lambda tx: tx.clear_target("", GUESTS))
+    writer.transact(lambda tx: tx.delete_consumers("", ["guests@1"]))
+    assert writer.consumer_rows("") == writer.letter_rows("", consumer=None, state=None, after=0, limit=9) == []
+
+
+def test_a_writer_makes_and_drops_no_tables_and_is_told_who_may(storage, open_storage, postgres_url, login):
+    writer = open_storage(url=psycopg.conninfo.make_conninfo(postgres_url, **login["writer"]))
+    with pytest.raises(SchemaError, match="As the owner of the schema, run"):
+        writer.transact(create_targets)
+    storage.transact(create_targets)
+    with pytest.raises(SchemaError, match="As the owner of the schema, run"):
+        writer.transact(lambda tx: tx.drop_target(GUESTS, DOCUMENT))
+    assert not writer.stored_documents("", GUESTS, []).missing
+
+
+def test_a_reader_reads_read_models_and_changes_nothing(storage, open_storage, postgres_url, words, login):
+    storage.commit(words.append("stay-1"))
+    storage.transact(create_targets)
+    storage.transact(consume)
+    reader = open_storage(url=psycopg.conninfo.make_conninfo(postgres_url, **login["reader"]))
+    assert reader.stored_documents("", GUESTS, ["ann"]).active == GUESTS
+    assert list(reader.select("", NIGHTS, TABLE, Selection((Condition("nights", ">", 0),))).rows) == [
+        {"hotel": "grand", "nights": 1}
+    ]
+    assert reader.count("", GUESTS, DOCUMENT, Selection()).count == 1
+    assert [row.position for row in reader.consumer_rows("")] == [1]
+    assert [row.state for row in reader.letter_rows("", consumer=None, state=None, after=0, limit=9)] == ["done"]
+    with pytest.raises(ConfigurationError, match="everfold_writer"):
+        reader.lease("", "me", [("guests@1", 0)], seconds=1)
+    with pytest.raises(ConfigurationError, match="everfold_writer"):
+        reader.transact(lambda tx: tx.move("", [Move("guests@1", 0, 0, 1, 2, 1)]))
+    with pytest.raises(ConfigurationError, match="everfold_writer"):
+        reader.transact(lambda tx: tx.change_rows("", NIGHTS, TABLE, ADD_A_NIGHT))
+
+
+def test_people_read_the_view_of_a_read_model_with_a_readers_role(storage, connect, login, words, postgres_schema):
+    storage.commit(words.append("stay-1"))
+    storage.transact(create_targets)
+    storage.transact(consume)
+    person = connect(autocommit=True, **login["reader"])
+    assert person.execute(f"select key from {postgres_schema}.rm_guests").fetchall() == [("ann",)]
+    assert refused(person, f"delete from {postgres_schema}.rm_guests_v1") == "42501"
 
 
 def test_a_writer_can_not_put_its_own_operators_under_the_functions(storage, connect, words, login, postgres_schema):

@@ -39,8 +39,10 @@ __all__ = [
     "refused",
     "retryable",
     "second_active",
+    "stale_plan",
     "stream_closed",
     "translate",
+    "translate_rows",
     "translate_statement",
     "view_in_use",
 ]
@@ -100,6 +102,11 @@ def translate_statement(error: psycopg.Error) -> EverfoldError:
     return StatementError(_reason(error))
 
 
+def translate_rows(error: psycopg.Error) -> EverfoldError:
+    """The error of a write to a read model: a right that is missing says nothing about the event."""
+    return translate(error) if error.sqlstate == "42501" else translate_statement(error)
+
+
 def create_refused(error: psycopg.Error) -> SchemaError | None:
     """For a role that may not make tables: who may, and how. None for anything else."""
     if error.sqlstate != "42501":
@@ -108,6 +115,11 @@ def create_refused(error: psycopg.Error) -> SchemaError | None:
         f"the database role may not make a read model's table ({_reason(error)}). "
         f"As the owner of the schema, run: {REGISTER_COMMAND}"
     )
+
+
+def stale_plan(error: psycopg.Error) -> bool:
+    """Whether a statement was prepared before its table changed. Its session keeps that plan."""
+    return error.sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
 
 
 def missing_table(error: psycopg.Error) -> bool:
@@ -133,7 +145,7 @@ def second_active(error: psycopg.Error) -> bool:
 def _passing(error: psycopg.Error, state: str) -> bool:
     """Whether it lies in the server's state rather than in the statement."""
     known = state in _RETRYABLE or state in _ADVICE or state[:2] in ("53", "57", "28")
-    return known or isinstance(error, psycopg.OperationalError)
+    return known or stale_plan(error) or isinstance(error, psycopg.OperationalError)
 
 
 def refused(error: psycopg.Error) -> bool:

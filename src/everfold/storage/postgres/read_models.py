@@ -16,7 +16,7 @@ import psycopg
 
 from ..read_model import Found, Selection, Shape, StoredDocument, Target
 from .column_types import held_as
-from .errors import missing_table, translate_statement
+from .errors import missing_table, stale_plan, translate_statement
 from .names import identifier, qualified, table_name
 from .packing import pack_texts
 from .selection import Selecting
@@ -60,7 +60,7 @@ class ReadModels:
 
     def _found(self, session: Session, target: Target, text: str, parameters: Sequence[Any], made: Any) -> Found:
         try:
-            rows = session.fetch(text.encode(), *parameters)
+            rows = self._rows(session, text.encode(), parameters)
         except psycopg.Error as error:
             if missing_table(error) and not self._exists(session, target):
                 return Found(self._active(session, target, parameters[0]), missing=True)
@@ -69,6 +69,16 @@ class ReadModels:
         active = None if version is None else Target(target.projection, version, generation)
         found: Found = made(active, [row[3:] for row in rows if row[2]])
         return found
+
+    def _rows(self, session: Session, text: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return session.fetch(text, *parameters)
+        except psycopg.Error as error:
+            if not stale_plan(error):
+                raise
+        rows = session.fetch_unprepared(text, *parameters)
+        session.abandon()  # its plans go with it
+        return rows
 
     def _exists(self, session: Session, target: Target) -> bool:
         found: bool = session.value(self._sql["table_exists"], qualified(self._schema, table_name(target)))

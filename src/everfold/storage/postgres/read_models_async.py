@@ -15,7 +15,7 @@ import psycopg
 
 from ..read_model import Found, Selection, Shape, StoredDocument, Target
 from .column_types import held_as
-from .errors import missing_table, translate_statement
+from .errors import missing_table, stale_plan, translate_statement
 from .names import identifier, qualified, table_name
 from .packing import pack_texts
 from .selection import Selecting
@@ -61,7 +61,7 @@ class AsyncReadModels:
         self, session: AsyncSession, target: Target, text: str, parameters: Sequence[Any], made: Any
     ) -> Found:
         try:
-            rows = await session.fetch(text.encode(), *parameters)
+            rows = await self._rows(session, text.encode(), parameters)
         except psycopg.Error as error:
             if missing_table(error) and not await self._exists(session, target):
                 return Found(await self._active(session, target, parameters[0]), missing=True)
@@ -70,6 +70,16 @@ class AsyncReadModels:
         active = None if version is None else Target(target.projection, version, generation)
         found: Found = made(active, [row[3:] for row in rows if row[2]])
         return found
+
+    async def _rows(self, session: AsyncSession, text: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return await session.fetch(text, *parameters)
+        except psycopg.Error as error:
+            if not stale_plan(error):
+                raise
+        rows = await session.fetch_unprepared(text, *parameters)
+        session.abandon()  # its plans go with it
+        return rows
 
     async def _exists(self, session: AsyncSession, target: Target) -> bool:
         found: bool = await session.value(self._sql["table_exists"], qualified(self._schema, table_name(target)))

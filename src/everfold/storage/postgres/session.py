@@ -51,6 +51,12 @@ class Session:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
+    def fetch_unprepared(self, statement: bytes, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows, by a plan made anew."""
+        cursor = self._cursors[0]
+        cursor.execute(statement, parameters, prepare=False)
+        return cursor.fetchall()
+
     def fetch_one(self, statement: bytes, *parameters: Any) -> tuple[Any, ...] | None:
         """The first row."""
         rows = self.fetch(statement, *parameters)

@@ -50,6 +50,12 @@ class AsyncSession:
         await cursor.execute(statement, parameters)
         return await cursor.fetchall()
 
+    async def fetch_unprepared(self, statement: bytes, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows, by a plan made anew."""
+        cursor = self._cursors[0]
+        await cursor.execute(statement, parameters, prepare=False)
+        return await cursor.fetchall()
+
     async def fetch_one(self, statement: bytes, *parameters: Any) -> tuple[Any, ...] | None:
         """The first row."""
         rows = await self.fetch(statement, *parameters)

@@ -34,8 +34,8 @@ from .control import (
     settle,
 )
 from .documents import locked_documents, save_documents
-from .errors import connection_lost, translate, translate_statement
-from .marks import numbered
+from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
+from .marks import numbered, refuse_ending
 from .packing import pack_texts
 from .session import Session
 from .targets import clear_target, create_target, drop_target
@@ -74,8 +74,8 @@ class PostgresTransaction:
         try:
             result = work(self)
             self.refuse_unfit()
-        except Exception:
-            self._roll_back()
+        except Exception as error:
+            self._roll_back(error)
             raise
         finally:
             self._over = True  # a transaction cut off by its task's end goes with its session
@@ -166,17 +166,17 @@ class PostgresTransaction:
             clear_target(self._session, self._sql, self._schema, tenant, target)
 
     def documents(self, tenant: str, target: Target, keys: Sequence[str]) -> dict[str, StoredDocument]:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             return locked_documents(self._session, self._sql, self._schema, tenant, (target, keys))
 
     def save_documents(
         self, tenant: str, target: Target, documents: Mapping[str, StoredDocument], deletes: Sequence[str]
     ) -> None:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             save_documents(self._session, self._schema, tenant, (target, documents, deletes))
 
     def change_rows(self, tenant: str, target: Target, shape: Shape, changes: TableChanges) -> None:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             statements = change_statements(self._schema, tenant, target, shape, changes)
             if statements:
                 self._session.pipelined(*statements)
@@ -224,6 +224,7 @@ class PostgresTransaction:
 
     def _application(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         with _Verb(self, translate_statement):
+            refuse_ending(sql)
             found = self._session.application(numbered(sql, rows), rows)
             if not self._session.in_transaction:
                 raise StatementError("it ended the transaction, which is not a handler's to end")
@@ -238,7 +239,10 @@ class PostgresTransaction:
         else:
             self._failure = None
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, error: Exception) -> None:
+        if isinstance(error.__cause__, psycopg.Error) and stale_plan(error.__cause__):
+            self._session.abandon()  # the next attempt has another session, without that plan
+            return
         try:
             self._session.end(b"rollback")
         except psycopg.Error:

@@ -33,8 +33,8 @@ from .control_async import (
     settle,
 )
 from .documents_async import locked_documents, save_documents
-from .errors import connection_lost, translate, translate_statement
-from .marks import numbered
+from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
+from .marks import numbered, refuse_ending
 from .packing import pack_texts
 from .session_async import AsyncSession
 from .targets_async import clear_target, create_target, drop_target
@@ -73,8 +73,8 @@ class AsyncPostgresTransaction:
         try:
             result = await work(self)
             self.refuse_unfit()
-        except Exception:
-            await self._roll_back()
+        except Exception as error:
+            await self._roll_back(error)
             raise
         finally:
             self._over = True  # a transaction cut off by its task's end goes with its session
@@ -165,17 +165,17 @@ class AsyncPostgresTransaction:
             await clear_target(self._session, self._sql, self._schema, tenant, target)
 
     async def documents(self, tenant: str, target: Target, keys: Sequence[str]) -> dict[str, StoredDocument]:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             return await locked_documents(self._session, self._sql, self._schema, tenant, (target, keys))
 
     async def save_documents(
         self, tenant: str, target: Target, documents: Mapping[str, StoredDocument], deletes: Sequence[str]
     ) -> None:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             await save_documents(self._session, self._schema, tenant, (target, documents, deletes))
 
     async def change_rows(self, tenant: str, target: Target, shape: Shape, changes: TableChanges) -> None:
-        with _Verb(self, translate_statement):
+        with _Verb(self, translate_rows):
             statements = change_statements(self._schema, tenant, target, shape, changes)
             if statements:
                 await self._session.pipelined(*statements)
@@ -223,6 +223,7 @@ class AsyncPostgresTransaction:
 
     async def _application(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         with _Verb(self, translate_statement):
+            refuse_ending(sql)
             found = await self._session.application(numbered(sql, rows), rows)
             if not self._session.in_transaction:
                 raise StatementError("it ended the transaction, which is not a handler's to end")
@@ -237,7 +238,10 @@ class AsyncPostgresTransaction:
         else:
             self._failure = None
 
-    async def _roll_back(self) -> None:
+    async def _roll_back(self, error: Exception) -> None:
+        if isinstance(error.__cause__, psycopg.Error) and stale_plan(error.__cause__):
+            self._session.abandon()  # the next attempt has another session, without that plan
+            return
         try:
             await self._session.end(b"rollback")
         except psycopg.Error:
