@@ -21,8 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TREES = ("src", "tests", "bench")
 BY_HAND = {
+    "src/everfold/projections/handler_transaction_async.py",
     "src/everfold/runtime/concurrency_async.py",
     "src/everfold/runtime/opening_async.py",
+    "src/everfold/runtime/signals_async.py",
     "src/everfold/storage/memory/store_async.py",
     "src/everfold/storage/sqlite/store_async.py",
 }

@@ -19,6 +19,13 @@ from .events.query import AppendCondition, Query
 from .events.stream import StreamState, check_stream_name, check_tenant
 from .limits import POSITION_MAX, STREAM_LIST_MAX, Limits
 from .module import Module
+from .projections import wait
+from .projections.catalogue import Catalogue
+from .projections.inline import inline_of
+from .projections.letters import DeadLetters
+from .projections.operator import Projections
+from .projections.projection import Projection, name_of
+from .projections.read_model import ReadModel
 from .runtime.clock import Clock, as_clock, datetime_of
 from .runtime.concurrency import sleep
 from .runtime.opening import Opening, opened
@@ -74,9 +81,13 @@ class EventStore:
         if migrate not in (None, "auto", "create", "never"):
             raise ConfigurationError(f'migrate must be "auto", "create" or "never", not {migrate!r}')
         given_clock = as_clock(clock)
+        registry = Registry.of(modules)
+        catalogue = Catalogue.of(modules, registry)
         scope = Scope(
             storage=connect(url, clock=given_clock, **options),
-            registry=Registry.of(modules),
+            registry=registry,
+            catalogue=catalogue,
+            scratch=lambda: connect("memory://", clock=given_clock),
             tenant=check_tenant(tenant),
             limits=limits or Limits(),
             sleep=sleep,
@@ -90,6 +101,7 @@ class EventStore:
     def _open(cls, scope: Scope, migrate: str) -> EventStore:
         try:
             scope.storage.migrate(migrate)
+            scope.inline = inline_of(scope)
         except BaseException:
             scope.storage.close()
             raise
@@ -264,6 +276,29 @@ class EventStore:
     def schema_status(self) -> SchemaStatus:
         """The schema version found, the one this release brings, and the migrations in between."""
         return self._scope.storage.schema_status()
+
+    # Projections
+
+    def read_model(self, projection: Projection | str) -> ReadModel:
+        """What a projection made, for readers: `get`, `find`, `page`, `count`, and `rows` of a declared table."""
+        known = projection if isinstance(projection, Projection) else self._scope.catalogue.newest(name_of(projection))
+        return ReadModel(self._scope, known)
+
+    def wait_for(self, projection: Projection | str, position: int, timeout: float = 5.0) -> None:
+        """Return when the read model holds every event up to `position` (`result.position` of an append).
+
+        It asks the stored checkpoint of the version that readers see, so it works across processes and switches of
+        versions. Raises WaitTimeoutError, a TimeoutError, after `timeout` seconds: it says how far the read model is.
+        """
+        wait.wait_for(self._scope, name_of(projection), position, timeout)
+
+    def projections(self) -> Projections:
+        """What an operator does: status, rebuild, verify, promote, rollback, retire, pause, resume."""
+        return Projections(self._scope)
+
+    def dead_letters(self, consumer: Projection | str | None = None) -> DeadLetters:
+        """The events that a projection parked, oldest first; of every projection without one."""
+        return DeadLetters(self._scope, None if consumer is None else name_of(consumer).partition("@")[0])
 
     # Deciding
 

@@ -18,6 +18,13 @@ from .events.query import AppendCondition, Query
 from .events.stream import StreamState, check_stream_name, check_tenant
 from .limits import POSITION_MAX, STREAM_LIST_MAX, Limits
 from .module import Module
+from .projections import wait_async
+from .projections.catalogue import Catalogue
+from .projections.inline_async import inline_of
+from .projections.letters_async import AsyncDeadLetters
+from .projections.operator_async import AsyncProjections
+from .projections.projection import Projection, name_of
+from .projections.read_model_async import AsyncReadModel
 from .runtime.clock import Clock, as_clock, datetime_of
 from .runtime.concurrency_async import sleep
 from .runtime.opening_async import AsyncOpening, opened
@@ -73,9 +80,13 @@ class AsyncEventStore:
         if migrate not in (None, "auto", "create", "never"):
             raise ConfigurationError(f'migrate must be "auto", "create" or "never", not {migrate!r}')
         given_clock = as_clock(clock)
+        registry = Registry.of(modules)
+        catalogue = Catalogue.of(modules, registry)
         scope = AsyncScope(
             storage=connect(url, clock=given_clock, **options),
-            registry=Registry.of(modules),
+            registry=registry,
+            catalogue=catalogue,
+            scratch=lambda: connect("memory://", clock=given_clock),
             tenant=check_tenant(tenant),
             limits=limits or Limits(),
             sleep=sleep,
@@ -89,6 +100,7 @@ class AsyncEventStore:
     async def _open(cls, scope: AsyncScope, migrate: str) -> AsyncEventStore:
         try:
             await scope.storage.migrate(migrate)
+            scope.inline = await inline_of(scope)
         except BaseException:
             await scope.storage.close()
             raise
@@ -263,6 +275,29 @@ class AsyncEventStore:
     async def schema_status(self) -> SchemaStatus:
         """The schema version found, the one this release brings, and the migrations in between."""
         return await self._scope.storage.schema_status()
+
+    # Projections
+
+    def read_model(self, projection: Projection | str) -> AsyncReadModel:
+        """What a projection made, for readers: `get`, `find`, `page`, `count`, and `rows` of a declared table."""
+        known = projection if isinstance(projection, Projection) else self._scope.catalogue.newest(name_of(projection))
+        return AsyncReadModel(self._scope, known)
+
+    async def wait_for(self, projection: Projection | str, position: int, timeout: float = 5.0) -> None:
+        """Return when the read model holds every event up to `position` (`result.position` of an append).
+
+        It asks the stored checkpoint of the version that readers see, so it works across processes and switches of
+        versions. Raises WaitTimeoutError, a TimeoutError, after `timeout` seconds: it says how far the read model is.
+        """
+        await wait_async.wait_for(self._scope, name_of(projection), position, timeout)
+
+    def projections(self) -> AsyncProjections:
+        """What an operator does: status, rebuild, verify, promote, rollback, retire, pause, resume."""
+        return AsyncProjections(self._scope)
+
+    def dead_letters(self, consumer: Projection | str | None = None) -> AsyncDeadLetters:
+        """The events that a projection parked, oldest first; of every projection without one."""
+        return AsyncDeadLetters(self._scope, None if consumer is None else name_of(consumer).partition("@")[0])
 
     # Deciding
 

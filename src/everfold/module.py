@@ -21,12 +21,13 @@ F = TypeVar("F", bound=Callable[[dict[str, Any]], dict[str, Any]])
 class Module:
     """A named owner of event types. Declaring is all it does: no I/O, no global state."""
 
-    __slots__ = ("_events", "_upcasters", "name")
+    __slots__ = ("_definitions", "_events", "_upcasters", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._events: list[EventDeclaration] = []
         self._upcasters: list[UpcastDeclaration] = []
+        self._definitions: list[Any] = []
 
     @property
     def events(self) -> tuple[EventDeclaration, ...]:
@@ -37,6 +38,15 @@ class Module:
     def upcasters(self) -> tuple[UpcastDeclaration, ...]:
         """The upcasters, in the order of their declaration."""
         return tuple(self._upcasters)
+
+    @property
+    def definitions(self) -> tuple[Any, ...]:
+        """What was added, in that order: projections and groups of them."""
+        return tuple(self._definitions)
+
+    def add(self, *definitions: Any) -> None:
+        """Add projections, or groups of them: a store that opens with this module knows them, its workers feed them."""
+        self._definitions += definitions
 
     def event(self, name: str, *, version: int = 1, aliases: Iterable[str] = ()) -> Callable[[C], C]:
         """Register a dataclass, msgspec Struct, attrs class or pydantic model under the name it is stored by.

@@ -41,6 +41,12 @@ class Enrichment:
 
     source: DocumentProjection
     keys: Callable[..., Any]
+    arity: int
+
+    def keys_of(self, recorded: RecordedEvent) -> list[str]:
+        """The keys that this event asks for."""
+        found = self.keys(recorded.event) if self.arity == 1 else self.keys(recorded.event, recorded)
+        return [found] if isinstance(found, str) else list(found or ())
 
 
 class _Handler:
@@ -144,7 +150,7 @@ class DocumentProjection(Projection):
 
         They are asked for once a batch, in one query, as they stand then: in a rebuild they are today's.
         """
-        self.enrichments.append(Enrichment(source, keys))
+        self.enrichments.append(Enrichment(source, keys, arity(keys, 2)))
 
     @property
     def single_stream(self) -> bool:

@@ -12,7 +12,7 @@ class ProjectionGroup:
     """Members that stand at the same place take a batch in one transaction, in their order: all of them or none.
 
     Each member keeps a checkpoint of its own, so one that is rebuilt or stopped leaves the group until it has caught up,
-    and the others go on. An enrichment sees what earlier members made of the same batch.
+    and the others go on. An enrichment sees documents as they stood before the batch.
     """
 
     def __init__(self, name: str, *members: Projection) -> None:

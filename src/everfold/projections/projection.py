@@ -16,8 +16,8 @@ from ..codec.registry import Registry
 from ..errors import ConfigurationError
 from ..events.query import Query, QueryItem
 from ..storage.read_model import Shape, Target
+from ..subscriptions.policy import ErrorPolicy, check_policy
 from .fingerprint import fingerprint
-from .policy import ErrorPolicy, check_policy
 
 __all__ = ["CATCH_UP", "INLINE", "LIVE", "Options", "Projection", "Timing", "name_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..codec.registry import Registry
 from ..errors import CommitUnknownError, StoreClosedError, WrongExpectedVersionError
@@ -26,6 +26,18 @@ __all__ = ["AsyncScope"]
 _logger = logging.getLogger("everfold")
 
 
+class AsyncInline(Protocol):
+    """What commits a unit together with what follows from its events."""
+
+    def concerns(self, unit: Unit) -> bool:
+        """Whether anything follows from the events of this unit."""
+        ...
+
+    async def commit(self, unit: Unit, target: AsyncUnitTarget | None) -> Committed:
+        """Commit the unit and what follows from it, or nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class AsyncScope:
     """One tenant of one storage, seen through the modules of one application."""
@@ -39,6 +51,12 @@ class AsyncScope:
     cache: StateCache | None = None
     telemetry: Telemetry | None = None
     closed: bool = False
+    catalogue: Any = None
+    """The projections of the modules, for those above who know what they are."""
+    scratch: Any = None
+    """Makes an empty memory storage, for what is folded on demand."""
+    inline: AsyncInline | None = None
+    """What has to happen in the transaction of an append: inline projections, injected from above."""
 
     def refuse_closed(self) -> None:
         """Raise StoreClosedError once the store was closed."""
@@ -73,7 +91,10 @@ class AsyncScope:
         """Commit through the one write door. A CommitUnknownError leaves with the events to send again."""
         self.refuse_closed()
         try:
-            committed = await (target or self.storage).commit(unit)
+            if self.inline is not None and self.inline.concerns(unit):
+                committed = await self.inline.commit(unit, target)
+            else:
+                committed = await (target or self.storage).commit(unit)
         except CommitUnknownError as error:
             raise CommitUnknownError(error.reason, sent) from error
         if self.telemetry is not None:

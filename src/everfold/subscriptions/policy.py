@@ -1,4 +1,4 @@
-"""What happens when a projection fails on an event. Pure: the policy is data, the verdict a function of it.
+"""What happens when a consumer fails on an event. Pure: the policy is data, the verdict a function of it.
 
 Nothing is ever skipped silently: an event is tried again, stops its consumer, or is parked where everybody sees it.
 """
