@@ -5,10 +5,28 @@ from __future__ import annotations
 import pytest
 
 from everfold.events.query import Query
+from everfold.storage.read_model import Condition, Selection, Shape, Target
 from everfold.storage.sqlite.query import Range, page_text
+from everfold.storage.sqlite.selection import Selecting
 from everfold.storage.sqlite.statements import SQL, load_statements
 
 COLUMNS = SQL["event_columns"]
+MOVE = tuple(
+    [
+        "tenant",
+        "name",
+        "partition",
+        "token",
+        "since",
+        "letters",
+        "position",
+        "event_id",
+        "events",
+        "parked",
+        "renewed",
+        "now",
+    ]
+)
 
 
 @pytest.fixture
@@ -69,6 +87,60 @@ def test_a_look_up_uses_its_index(plan, name, values, index):
     assert index in used
     assert "SCAN everfold_event" not in used
     assert "SCAN everfold_stream" not in used
+    assert "TEMP B-TREE" not in used
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "index"),
+    [
+        ("move", dict.fromkeys(MOVE, 0), "(tenant=? AND name=? AND partition=?)"),
+        ("consumers", ("", "[]"), "(tenant=? AND name=?)"),
+        ("all_consumers", ("",), "(tenant=?)"),
+        (
+            "lease",
+            dict.fromkeys(("tenant", "name", "partition", "owner", "until", "now")),
+            "(tenant=? AND name=? AND partition=?)",
+        ),
+        ("active_build", ("", "desk"), "everfold_projection_build_active (tenant=? AND projection=?)"),
+        ("builds", ("", "[]"), "(tenant=? AND projection=?)"),
+        ("delete_letters", ("", "[]"), "everfold_dead_letter_consumer (tenant=? AND consumer=?)"),
+        ("settle", ("done", 0, None, None, 1, ""), "INTEGER PRIMARY KEY (rowid=?)"),
+    ],
+)
+def test_consumers_builds_and_letters_are_found_by_their_keys(plan, name, values, index):
+    used = plan(SQL[name].replace("{columns}", "1"), values)
+    assert index in used
+    assert "SCAN everfold" not in used
+    assert "TEMP B-TREE" not in used
+
+
+def test_the_letters_of_a_consumer_are_read_by_their_index(plan):
+    text = SQL["letters"].format(columns="*", where=" and consumer = ? and state = ?")
+    used = plan(text, ("", 0, "desk@1", "parked", 10))
+    assert "everfold_dead_letter_consumer (tenant=? AND consumer=? AND id>?)" in used
+    assert "TEMP B-TREE" not in used
+
+
+DOCUMENTS = Shape("document", indexes=(("room",), ("guest.name", "room")))
+
+
+@pytest.mark.parametrize(
+    ("selection", "index"),
+    [
+        (Selection(where=(Condition("room", "=", 12),), limit=5), "everfold_rm_desk_v1_1 (tenant=? AND <expr>=?)"),
+        (Selection(where=(Condition("guest.name", "=", "ada"), Condition("room", "=", 1))), "everfold_rm_desk_v1_2"),
+        (Selection(after=("k",), limit=5), "(tenant=? AND key>?)"),
+        (Selection(where=(Condition("key", "=", "k"),)), "(tenant=? AND key=?)"),
+        (Selection(limit=5), "(tenant=?)"),
+    ],
+)
+def test_documents_are_found_by_an_index_in_the_order_of_their_keys(plan, storage, selection, index):
+    storage.transact(lambda transaction: transaction.create_target(Target("desk", 1), DOCUMENTS))
+    selecting = Selecting(DOCUMENTS, selection, "")
+    condition = selecting.where() + selecting.page()
+    used = plan(f"select key from everfold_rm_desk_v1 t where t.tenant = :tenant{condition}", selecting.parameters)
+    assert index in used
+    assert "SCAN" not in used
     assert "TEMP B-TREE" not in used
 
 

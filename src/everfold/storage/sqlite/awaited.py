@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -21,13 +22,33 @@ T = TypeVar("T")
 
 def at_once(work: Callable[[AsyncTransaction], Later[T]], transaction: SqliteTransaction) -> T:
     """Run `work`, which awaits nothing but the transaction. When it suspends it is closed: the file is locked meanwhile."""
-    coroutine = cast("Coroutine[Any, Any, T]", work(AwaitedTransaction(transaction)))
+    asyncio._set_running_loop(cast("asyncio.AbstractEventLoop", _NO_LOOP))
     try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return cast("T", done.value)
-    coroutine.close()
-    raise ConfigurationError("a function given to transact awaits nothing but its transaction")
+        coroutine = cast("Coroutine[Any, Any, T]", work(AwaitedTransaction(transaction)))
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            return cast("T", done.value)
+        coroutine.close()
+    finally:
+        asyncio._set_running_loop(None)
+    raise _suspended()
+
+
+class _NoLoop:
+    """The event loop of the writer thread, which has none: whoever would wait on it is told why it can't."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _suspended()
+
+
+_NO_LOOP = _NoLoop()
+
+
+def _suspended() -> ConfigurationError:
+    return ConfigurationError(
+        "a function given to transact awaits nothing but its transaction: the whole file is locked until it ends"
+    )
 
 
 class AwaitedTransaction:

@@ -41,6 +41,8 @@ _BUILD_COLUMNS = SQL["build_columns"]
 _LETTER_COLUMNS = SQL["letter_columns"]
 _encode_names = msgspec.json.Encoder().encode
 
+_FAULT = _CONSUMER_COLUMNS.split(", ").index("fault")
+
 Row = tuple[Any, ...]
 
 
@@ -196,7 +198,9 @@ def _move_values(tenant: str, move: Move, now: int) -> dict[str, Any]:
 
 
 def _consumer(row: Row) -> ConsumerRow:
-    return ConsumerRow(*row[:10], _bytes(row[10]), *row[11:])
+    values = list(row)
+    values[_FAULT] = _bytes(values[_FAULT])
+    return ConsumerRow(*values)
 
 
 def _consumer_values(tenant: str, row: ConsumerRow) -> Row:

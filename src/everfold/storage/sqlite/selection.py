@@ -46,11 +46,12 @@ _KINDS: tuple[tuple[Any, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What is compared: a column of a type, or (`type_` None) a JSON value, whose type is `kind`."""
+    """What is compared: a column of a type, or (`type_` None) a JSON value, whose type is `kind`. Keys are never null."""
 
     sql: str
     type_: ColumnType | None
     kind: str = ""
+    is_key: bool = False
 
 
 class Selecting:
@@ -100,7 +101,7 @@ class Selecting:
     def _field(self, name: str) -> _Field:
         if self._shape.kind == "document":
             if name == "key":
-                return _Field("t.key", Text)
+                return _Field("t.key", Text, is_key=True)
             return _Field(extracted("t.data", name), None, kind_at("t.data", name))
         try:
             type_ = self._shape.column(name).type
@@ -109,7 +110,7 @@ class Selecting:
         column = f"t.{identifier(name)}"
         if type_.kind == "json":
             return _Field(f"json_extract({column}, '$')", None, f"json_type({column})")
-        return _Field(column, type_)
+        return _Field(column, type_, is_key=name in self._shape.key)
 
     # Conditions
 
@@ -196,13 +197,11 @@ def same_json(left: str, right: str) -> bool:
 
 def _order(field: _Field, descending: bool) -> list[str]:
     """The parts of an `order by`: nulls last either way; JSON by its kind, then as that kind compares."""
-    down = " desc nulls last" if descending else " asc nulls last"
+    direction = " desc" if descending else " asc"
+    if not field.is_key:  # said of a key, it would keep an index from giving the order
+        direction += " nulls last"
     parts = [field.sql] if field.type_ is not None else [_kind(field), field.sql]
-    return [part if not descending and _never_null(field) else part + down for part in parts]
-
-
-def _never_null(field: _Field) -> bool:
-    return field.sql == "t.key"
+    return [part + direction for part in parts]
 
 
 def _kind(field: _Field) -> str:

@@ -80,9 +80,12 @@ def _constant(column: Column) -> str:
 
 
 def _index(target: Target, shape: Shape, number: int, parts: Sequence[str]) -> str:
-    """For a document, over the values at paths."""
+    """For a document, over the values at paths, and its key: so that an equal value's documents come in their order."""
     table = table_name(target)
-    fields = [extracted("data", part) if shape.kind == "document" else identifier(part) for part in parts]
+    if shape.kind == "document":
+        fields = [*(extracted("data", part) for part in parts), "key"]
+    else:  # without a rowid, the primary key is in every index
+        fields = [identifier(part) for part in parts]
     return f"create index {identifier(f'{table}_{number}')} on {identifier(table)} (tenant, {', '.join(fields)})"
 
 

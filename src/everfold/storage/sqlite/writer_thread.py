@@ -1,6 +1,6 @@
 """Group commit for tasks: one writer thread, which takes what queued up while it committed the last batch.
-A transaction has a turn of its own in the same queue.
 
+A transaction has a turn of its own in the same queue.
 The queue and the tickets belong to the event loop and are touched there only; the thread sees a batch of units and
 gives back a batch of outcomes, one hop each way. A cancelled caller leaves the queue, or, when its unit is under way
 already, is not told; its neighbours are untouched either way.
@@ -22,7 +22,6 @@ from .group_commit import take_batch
 from .writer import Outcome
 
 __all__ = ["WriterThread"]
-
 
 T = TypeVar("T")
 
