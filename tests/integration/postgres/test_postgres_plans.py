@@ -55,9 +55,9 @@ def one(name: str, *parameters):
     return lambda: (statements(SCHEMA)[name], parameters)
 
 
-def query(backwards: bool, asked: Query):
+def query(backwards: bool, asked: Query, partition: tuple[int, int] = (0, 1)):
     def made():
-        found = matching(SCHEMA, asked, backwards)
+        found = matching(SCHEMA, asked, backwards, partition)
         return found.text, ("", 10_000, 20_000, 100, *found.parameters)
 
     return made
@@ -90,6 +90,10 @@ STATEMENTS = {
     ),
     "a type": (query(False, Query(types=["type_7"])), {"event_pkey"}),
     "a category": (query(False, Query(categories=["stay"])), {"event_pkey", "stream_pkey"}),
+    "a part": (query(False, Query(), (1, 4)), {"event_pkey"}),
+    "a part backwards": (query(True, Query(), (1, 4)), {"event_pkey"}),
+    "a part by a tag": (query(False, Query(tags=["rare:7:7"]), (1, 4)), {"event_tag_pkey", "event_pkey"}),
+    "an event's id": (one("event_id", "", 7), {"event_pkey"}),
 }
 SMALL = {"a stream's row", "names", "a snapshot"}
 """On tables this small the planner may scan for them; forbidden to, it must find the index."""

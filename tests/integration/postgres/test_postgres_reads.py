@@ -79,6 +79,31 @@ def test_an_id_may_be_used_by_two_tenants(storage, words):
         assert not storage.commit(Unit(tenant, (StreamAppend("stay-1", 0, (event,)),))).repeated
 
 
+def test_no_part_of_the_log_is_read_past_an_open_append(storage, connect, words):
+    """Whichever part that append's stream will turn out to be in."""
+    storage.commit(words.append("stay-1"))
+    holder = connect()
+    storage.join(holder).commit(words.append("stay-2"))
+    storage.commit(words.append("stay-3"))
+    parts = [(part, 3) for part in range(3)]
+    before = [words.log(storage, partition=part) for part in parts]
+    assert sorted(row[0] for page in before for row in page.rows) == [1]
+    assert {(page.position, page.blocked) for page in before} == {(1, True)}
+    holder.commit()
+    after = [words.log(storage, partition=part, after=page.position) for part, page in zip(parts, before, strict=True)]
+    assert sorted(row[0] for page in after for row in page.rows) == [2, 3]
+    assert {(page.position, page.blocked) for page in after} == {(3, False)}
+
+
+def test_a_part_is_read_in_windows_of_positions_too(storage, words, monkeypatch):
+    monkeypatch.setattr(limits, "SCAN_POSITIONS", 5)
+    for number in range(4):
+        storage.commit(words.append(f"stay-{number}", 0, *words.events(5)))
+    found = {part: words.everything(storage, partition=(part, 64)) for part in range(64)}
+    assert sorted(position for positions in found.values() for position in positions) == list(range(1, 21))
+    assert sorted(map(len, found.values()))[-5:] == [0, 5, 5, 5, 5]
+
+
 def test_a_page_keeps_its_names_when_the_cache_is_begun_anew(storage, words, monkeypatch):
     monkeypatch.setattr(limits, "NAME_CACHE_ENTRIES", 4)
     for number in range(12):
