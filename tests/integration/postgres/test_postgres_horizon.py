@@ -11,7 +11,7 @@ from everfold.errors import ConfigurationError
 from everfold.events.query import Query
 from everfold.storage.postgres import read
 from everfold.storage.postgres.horizon import Horizon
-from everfold.storage.postgres.read import LAST, Reader, Span
+from everfold.storage.postgres.read import Reader, Span
 from everfold.storage.postgres.statements import statements
 from everfold.testing.racing import as_thread
 
@@ -70,7 +70,7 @@ class Log:
 
     def tail(self):
         page = self.reader.log(
-            self.stepping, Span("", self.position, LAST, Query(), 1000), backwards=False, beyond_horizon=False
+            self.stepping, Span.of("", self.position, None, Query(), 1000), backwards=False, beyond_horizon=False
         )
         self.seen += [row[0] for row in page.rows]
         self.position = page.position

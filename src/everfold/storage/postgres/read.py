@@ -25,11 +25,9 @@ from .packing import EPOCH_MICROSECONDS, pack_int8
 from .query import matching
 from .session import Session
 
-__all__ = ["LAST", "Reader", "Span"]
+__all__ = ["Reader", "Span"]
 
-LAST = 2**63 - 1
-"""Above every position and version."""
-
+_LAST = 2**63 - 1
 _position = itemgetter(0)
 
 
@@ -43,6 +41,20 @@ class Span:
     query: Query
     limit: int
     partition: tuple[int, int] = (0, 1)
+
+    @classmethod
+    def of(
+        cls,
+        tenant: str,
+        after: int,
+        before: int | None,
+        query: Query,
+        limit: int,
+        *,
+        partition: tuple[int, int] = (0, 1),
+    ) -> Span:
+        """The port's bounds, both exclusive there."""
+        return cls(tenant, after, _LAST if before is None else before - 1, query, limit, partition)
 
     @property
     def everything(self) -> bool:
@@ -77,7 +89,7 @@ class Reader:
     ) -> Page:
         """One round trip: the stream's own row and its events, low < version ≤ high."""
         statement = self._sql["stream_backwards" if backwards else "stream_forwards"]
-        rows = session.fetch(statement, tenant, stream, low, LAST if high is None else high, limit)
+        rows = session.fetch(statement, tenant, stream, low, _LAST if high is None else high, limit)
         if not rows:
             return Page([])
         version, status = rows[0][10:12]

@@ -32,7 +32,7 @@ from .join import Joined
 from .migrate import found_status, migrate, pending_script, self_test
 from .packing import EPOCH_MICROSECONDS
 from .pool import Pool
-from .read import LAST, Reader, Span
+from .read import Reader, Span
 from .read_models import ReadModels
 from .schema import roles_sql
 from .session import check_conninfo, connect
@@ -125,7 +125,7 @@ class PostgresStorage:
         beyond_horizon: bool = False,
         partition: tuple[int, int] = (0, 1),
     ) -> Page:
-        span = Span(tenant, after, LAST if before is None else before - 1, query, limit, partition)
+        span = Span.of(tenant, after, before, query, limit, partition=partition)
         page = self._pool.read(
             lambda session: self._reader.log(session, span, backwards=backwards, beyond_horizon=beyond_horizon)
         )

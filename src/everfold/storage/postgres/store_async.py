@@ -31,7 +31,7 @@ from .join_async import AsyncJoined
 from .migrate_async import found_status, migrate, pending_script, self_test
 from .packing import EPOCH_MICROSECONDS
 from .pool_async import AsyncPool
-from .read_async import LAST, AsyncReader, Span
+from .read_async import AsyncReader, Span
 from .read_models_async import AsyncReadModels
 from .schema import roles_sql
 from .session_async import check_conninfo, connect
@@ -124,7 +124,7 @@ class AsyncPostgresStorage:
         beyond_horizon: bool = False,
         partition: tuple[int, int] = (0, 1),
     ) -> Page:
-        span = Span(tenant, after, LAST if before is None else before - 1, query, limit, partition)
+        span = Span.of(tenant, after, before, query, limit, partition=partition)
         page = await self._pool.read(
             lambda session: self._reader.log(session, span, backwards=backwards, beyond_horizon=beyond_horizon)
         )
