@@ -20,10 +20,10 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 
 
 def project(
-    cursor: sqlite3.Cursor, tenant: str, target: Target, shape: Shape, program: Program, span: Span
+    cursor: sqlite3.Cursor, tenant: str, table: tuple[Target, Shape], program: Program, span: Span
 ) -> int | None:
     """How many events of the span the program matched; None, and nothing changed, when they must be decoded."""
-    (after, up_to), part = span
+    (target, shape), ((after, up_to), part) = table, span
     words = SqliteWords(part)
     try:
         selected = effect_text(program, shape, words)
