@@ -135,10 +135,8 @@ def rollback_refusals(active: BuildRow, before: BuildRow | None, consumers: Sequ
     if before.fed == "consumer" and active.fed == "consumer":
         there, here = position_of(consumers, before), position_of(consumers, active)
         if there < here:
-            return [
-                f"the version before stands at position {there}, behind {here}: it must be fed until it has caught up. "
-                "Run a worker that has its definition"
-            ]
+            why = f"the version before stands at position {there}, behind {here}"
+            return [f"{why}: it must be fed until it has caught up. Run a worker that has its definition"]
     return []
 
 

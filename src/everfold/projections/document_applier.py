@@ -87,7 +87,7 @@ class DocumentApplier:
         related = self._related(placed, load)
         changed = self._fold.fold(placed, documents, related, findings)
         kept: dict[str, StoredDocument | None] = {key: loaded.get(key) for key in missing}
-        return DocumentPlan(self._scope.tenant, self._target, findings, changed, self._cache, {**kept, **changed})
+        return DocumentPlan((self._scope.tenant, self._target), findings, changed, self._cache, {**kept, **changed})
 
     def project(self, transaction: Transaction, span: tuple[int, int], partition: tuple[int, int]) -> int | None:
         """Documents are folded in Python."""
@@ -107,7 +107,7 @@ class DocumentApplier:
             documents = load(target, wanted) if wanted and target is not None else {}
             decode = enrichment.source.decode
             found[enrichment.source.name] = {key: decode(stored.data) for key, stored in documents.items()}
-        return lambda event: found
+        return lambda _: found
 
 
 class DocumentPlan:
@@ -115,8 +115,7 @@ class DocumentPlan:
 
     def __init__(
         self,
-        tenant: str,
-        target: Target,
+        place: tuple[str, Target],
         findings: Findings,
         changed: Mapping[str, StoredDocument | None],
         cache: DocumentCache,
@@ -124,8 +123,7 @@ class DocumentPlan:
     ) -> None:
         self.findings = findings
         self.changed = changed
-        self._tenant = tenant
-        self._target = target
+        self._tenant, self._target = place
         self._cache = cache
         self._kept = kept
 

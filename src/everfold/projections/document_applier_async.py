@@ -86,7 +86,9 @@ class AsyncDocumentApplier:
         related = await self._related(placed, load)
         changed = self._fold.fold(placed, documents, related, findings)
         kept: dict[str, StoredDocument | None] = {key: loaded.get(key) for key in missing}
-        return AsyncDocumentPlan(self._scope.tenant, self._target, findings, changed, self._cache, {**kept, **changed})
+        return AsyncDocumentPlan(
+            (self._scope.tenant, self._target), findings, changed, self._cache, {**kept, **changed}
+        )
 
     async def project(
         self, transaction: AsyncTransaction, span: tuple[int, int], partition: tuple[int, int]
@@ -108,7 +110,7 @@ class AsyncDocumentApplier:
             documents = await load(target, wanted) if wanted and target is not None else {}
             decode = enrichment.source.decode
             found[enrichment.source.name] = {key: decode(stored.data) for key, stored in documents.items()}
-        return lambda event: found
+        return lambda _: found
 
 
 class AsyncDocumentPlan:
@@ -116,8 +118,7 @@ class AsyncDocumentPlan:
 
     def __init__(
         self,
-        tenant: str,
-        target: Target,
+        place: tuple[str, Target],
         findings: Findings,
         changed: Mapping[str, StoredDocument | None],
         cache: DocumentCache,
@@ -125,8 +126,7 @@ class AsyncDocumentPlan:
     ) -> None:
         self.findings = findings
         self.changed = changed
-        self._tenant = tenant
-        self._target = target
+        self._tenant, self._target = place
         self._cache = cache
         self._kept = kept
 

@@ -50,8 +50,8 @@ class DocumentFold:
                 findings.fail(index, event, lane, error)
                 continue
             if event.position in known:
-                for lane in [key_lane(s.key) for s in slices] or [lane]:
-                    findings.fail(index, event, lane, known[event.position])
+                for failing in [key_lane(s.key) for s in slices] or [lane]:
+                    findings.fail(index, event, failing, known[event.position])
                 continue
             placed += [(index, event, one) for one in slices]
         return placed

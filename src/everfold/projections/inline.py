@@ -88,11 +88,8 @@ class InlineProjections:
         return committed
 
     def _fed(self, transaction: Transaction) -> list[tuple[Projection, Target]]:
-        found = []
-        for row in transaction.builds(self._scope.tenant, self._names):
-            if row.fed == "inline" and row.state != "dropped":
-                found.append((self._code(row), row.target))
-        return found
+        rows = transaction.build_rows(self._scope.tenant, self._names)
+        return [(self._code(row), row.target) for row in rows if row.fed == "inline" and row.state != "dropped"]
 
     def _code(self, row: BuildRow) -> Projection:
         name, version = row.target.projection, row.target.version

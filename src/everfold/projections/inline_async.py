@@ -87,11 +87,8 @@ class AsyncInlineProjections:
         return committed
 
     async def _fed(self, transaction: AsyncTransaction) -> list[tuple[Projection, Target]]:
-        found = []
-        for row in await transaction.builds(self._scope.tenant, self._names):
-            if row.fed == "inline" and row.state != "dropped":
-                found.append((self._code(row), row.target))
-        return found
+        rows = await transaction.build_rows(self._scope.tenant, self._names)
+        return [(self._code(row), row.target) for row in rows if row.fed == "inline" and row.state != "dropped"]
 
     def _code(self, row: BuildRow) -> Projection:
         name, version = row.target.projection, row.target.version

@@ -51,6 +51,13 @@ class AsyncDeadLetters:
         async for row in self._rows(state):
             yield dead_letter(row)
 
+    async def get(self, number: int) -> DeadLetter | None:
+        """One letter, in whichever state it is; None when there is none of this id."""
+        rows = await self._scope.storage.letter_rows(
+            self._scope.tenant, consumer=None, state=None, after=number - 1, limit=1
+        )
+        return dead_letter(rows[0]) if rows and rows[0].id == number else None
+
     async def retry(self, letter: DeadLetter | int | None = None, *, key: str | None = None) -> Retried:
         """Handle the parked events of one key again, in their order (of the key of `letter`); of every key without either.
 
@@ -146,12 +153,12 @@ class AsyncDeadLetters:
             applier.forget()
             try:
                 plan = await applier.plan([event], _other_lanes(row), load, {})
-                own = [f for f in plan.findings.failures if f.lane == row.letter.lane]
-                if own:
-                    raise own[0].error
-                await transaction.nested(plan.write)
+                failed = next((f.error for f in plan.findings.failures if f.lane == row.letter.lane), None)
+                if failed is None:
+                    await transaction.nested(plan.write)
             except Exception as error:  # noqa: BLE001  # it stays parked, whatever it was
                 failed = error
+            if failed is not None:
                 break
             done.append(row.id)
         if done:

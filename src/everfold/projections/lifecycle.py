@@ -35,6 +35,7 @@ __all__ = [
     "resume",
     "retire",
     "rollback",
+    "save",
     "set_state",
 ]
 
@@ -66,6 +67,8 @@ def new_build(scope: Scope, projection: Projection) -> BuildRow:
         under_way = control.candidate_of(rows, projection.version)
         if under_way is not None and not control.code_changed(under_way, projection):
             return under_way
+        if under_way is not None and under_way.fed == "inline":
+            raise ProjectionError(projection.name, _retire_first(under_way))
         if under_way is not None:
             _drop(scope, transaction, under_way)
             rows = transaction.builds(scope.tenant, (projection.name,))
@@ -78,6 +81,7 @@ def clear(scope: Scope, projection: Projection, row: BuildRow) -> BuildRow:
     """Empty a build where it stands, and have it begin at the beginning. Its owner of now is fenced out."""
 
     def work(transaction: Transaction) -> BuildRow:
+        transaction.gate(scope.tenant, (projection.name,), exclusive=True)
         consumers = transaction.consumers(scope.tenant, (row.target.consumer,))
         token = max((c.token for c in consumers), default=0) + 1
         transaction.delete_consumers(scope.tenant, (row.target.consumer,))
@@ -87,7 +91,7 @@ def clear(scope: Scope, projection: Projection, row: BuildRow) -> BuildRow:
             transaction.clear_target(scope.tenant, row.target)
         transaction.save_consumers(scope.tenant, _consumer_rows(projection, row.target, token))
         fresh = msgspec.structs.replace(row, code=projection.fingerprint(), fed="consumer", verified=None)
-        return _save(scope, transaction, fresh, "rebuilt in place", {})
+        return save(scope, transaction, fresh, "rebuilt in place", {})
 
     return scope.storage.transact(work)
 
@@ -144,6 +148,7 @@ def retire(scope: Scope, name: str, *, version: int | None = None) -> list[Build
     """Stop feeding the builds that readers don't see (or only those of `version`), and drop their tables."""
 
     def work(transaction: Transaction) -> list[BuildRow]:
+        transaction.gate(scope.tenant, (name,), exclusive=True)
         rows = transaction.builds(scope.tenant, (name,))
         wanted = [
             r
@@ -176,7 +181,7 @@ def accept(scope: Scope, name: str) -> None:
             projection = scope.catalogue.defined(name, row.target.version)
             if row.state in control.FED and projection is not None and control.code_changed(row, projection):
                 changed = msgspec.structs.replace(row, code=projection.fingerprint())
-                _save(scope, transaction, changed, "code accepted", {"before": row.code})
+                save(scope, transaction, changed, "code accepted", {"before": row.code})
 
     scope.storage.transact(work)
     resume(scope, name)
@@ -191,7 +196,7 @@ def set_state(scope: Scope, target: Target, step: str, **fields: Any) -> BuildRo
             return None
         if row.state == "active":
             fields.pop("state", None)
-        return _save(scope, transaction, msgspec.structs.replace(row, **fields), step, {})
+        return save(scope, transaction, msgspec.structs.replace(row, **fields), step, {})
 
     return scope.storage.transact(work)
 
@@ -211,7 +216,7 @@ def _set_status(scope: Scope, name: str, status: str, before: Sequence[str]) -> 
             ]
             if changed:
                 transaction.save_consumers(scope.tenant, changed)
-                _save(scope, transaction, row, status, {})
+                save(scope, transaction, row, status, {})
 
     scope.storage.transact(work)
 
@@ -231,7 +236,7 @@ def _switch(
     switched = msgspec.structs.replace(
         to, state="active", epoch=epoch, previous=None if away is None or aside == "standby" else away.target
     )
-    return _save(scope, transaction, switched, step, {"from": None if away is None else away.target.consumer})
+    return save(scope, transaction, switched, step, {"from": None if away is None else away.target.consumer})
 
 
 def _create(
@@ -253,13 +258,13 @@ def _create(
         control.definition_of(projection),
         head,
     )
-    return _save(scope, transaction, row, "registered", {"code": row.code})
+    return save(scope, transaction, row, "registered", {"code": row.code})
 
 
 def _drop(scope: Scope, transaction: Transaction, row: BuildRow) -> BuildRow:
     transaction.delete_consumers(scope.tenant, (row.target.consumer,))
     dropped = msgspec.structs.replace(row, state="dropped", fed="consumer")
-    saved = _save(scope, transaction, dropped, "retired", {})
+    saved = save(scope, transaction, dropped, "retired", {})
     if scope.tenant:  # other tenants may have rows in the same table
         transaction.clear_target(scope.tenant, row.target)
     else:
@@ -267,7 +272,8 @@ def _drop(scope: Scope, transaction: Transaction, row: BuildRow) -> BuildRow:
     return saved
 
 
-def _save(scope: Scope, transaction: Transaction, row: BuildRow, step: str, detail: dict[str, Any]) -> BuildRow:
+def save(scope: Scope, transaction: Transaction, row: BuildRow, step: str, detail: dict[str, Any]) -> BuildRow:
+    """Save a build's row, and append what happened to the projection's system stream."""
     transaction.save_build(scope.tenant, row)
     target = row.target
     payload = control.Transition(target.projection, target.version, target.generation, step, row.state, detail)
@@ -316,6 +322,10 @@ def _build(rows: Sequence[BuildRow], target: Target | None) -> BuildRow | None:
 def _changed(scope: Scope, row: BuildRow) -> bool:
     projection = scope.catalogue.defined(row.target.projection, row.target.version)
     return projection is not None and control.code_changed(row, projection)
+
+
+def _retire_first(row: BuildRow) -> str:
+    return f"{row.target.consumer} is fed inline by other code: retire version {row.target.version} first, then rebuild"
 
 
 def _nothing_beside(rows: Sequence[BuildRow], version: int | None) -> str:

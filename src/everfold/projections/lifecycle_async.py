@@ -34,6 +34,7 @@ __all__ = [
     "resume",
     "retire",
     "rollback",
+    "save",
     "set_state",
 ]
 
@@ -65,6 +66,8 @@ async def new_build(scope: AsyncScope, projection: Projection) -> BuildRow:
         under_way = control.candidate_of(rows, projection.version)
         if under_way is not None and not control.code_changed(under_way, projection):
             return under_way
+        if under_way is not None and under_way.fed == "inline":
+            raise ProjectionError(projection.name, _retire_first(under_way))
         if under_way is not None:
             await _drop(scope, transaction, under_way)
             rows = await transaction.builds(scope.tenant, (projection.name,))
@@ -77,6 +80,7 @@ async def clear(scope: AsyncScope, projection: Projection, row: BuildRow) -> Bui
     """Empty a build where it stands, and have it begin at the beginning. Its owner of now is fenced out."""
 
     async def work(transaction: AsyncTransaction) -> BuildRow:
+        await transaction.gate(scope.tenant, (projection.name,), exclusive=True)
         consumers = await transaction.consumers(scope.tenant, (row.target.consumer,))
         token = max((c.token for c in consumers), default=0) + 1
         await transaction.delete_consumers(scope.tenant, (row.target.consumer,))
@@ -86,7 +90,7 @@ async def clear(scope: AsyncScope, projection: Projection, row: BuildRow) -> Bui
             await transaction.clear_target(scope.tenant, row.target)
         await transaction.save_consumers(scope.tenant, _consumer_rows(projection, row.target, token))
         fresh = msgspec.structs.replace(row, code=projection.fingerprint(), fed="consumer", verified=None)
-        return await _save(scope, transaction, fresh, "rebuilt in place", {})
+        return await save(scope, transaction, fresh, "rebuilt in place", {})
 
     return await scope.storage.transact(work)
 
@@ -143,6 +147,7 @@ async def retire(scope: AsyncScope, name: str, *, version: int | None = None) ->
     """Stop feeding the builds that readers don't see (or only those of `version`), and drop their tables."""
 
     async def work(transaction: AsyncTransaction) -> list[BuildRow]:
+        await transaction.gate(scope.tenant, (name,), exclusive=True)
         rows = await transaction.builds(scope.tenant, (name,))
         wanted = [
             r
@@ -175,7 +180,7 @@ async def accept(scope: AsyncScope, name: str) -> None:
             projection = scope.catalogue.defined(name, row.target.version)
             if row.state in control.FED and projection is not None and control.code_changed(row, projection):
                 changed = msgspec.structs.replace(row, code=projection.fingerprint())
-                await _save(scope, transaction, changed, "code accepted", {"before": row.code})
+                await save(scope, transaction, changed, "code accepted", {"before": row.code})
 
     await scope.storage.transact(work)
     await resume(scope, name)
@@ -190,7 +195,7 @@ async def set_state(scope: AsyncScope, target: Target, step: str, **fields: Any)
             return None
         if row.state == "active":
             fields.pop("state", None)
-        return await _save(scope, transaction, msgspec.structs.replace(row, **fields), step, {})
+        return await save(scope, transaction, msgspec.structs.replace(row, **fields), step, {})
 
     return await scope.storage.transact(work)
 
@@ -210,7 +215,7 @@ async def _set_status(scope: AsyncScope, name: str, status: str, before: Sequenc
             ]
             if changed:
                 await transaction.save_consumers(scope.tenant, changed)
-                await _save(scope, transaction, row, status, {})
+                await save(scope, transaction, row, status, {})
 
     await scope.storage.transact(work)
 
@@ -230,7 +235,7 @@ async def _switch(
     switched = msgspec.structs.replace(
         to, state="active", epoch=epoch, previous=None if away is None or aside == "standby" else away.target
     )
-    return await _save(scope, transaction, switched, step, {"from": None if away is None else away.target.consumer})
+    return await save(scope, transaction, switched, step, {"from": None if away is None else away.target.consumer})
 
 
 async def _create(
@@ -252,13 +257,13 @@ async def _create(
         control.definition_of(projection),
         head,
     )
-    return await _save(scope, transaction, row, "registered", {"code": row.code})
+    return await save(scope, transaction, row, "registered", {"code": row.code})
 
 
 async def _drop(scope: AsyncScope, transaction: AsyncTransaction, row: BuildRow) -> BuildRow:
     await transaction.delete_consumers(scope.tenant, (row.target.consumer,))
     dropped = msgspec.structs.replace(row, state="dropped", fed="consumer")
-    saved = await _save(scope, transaction, dropped, "retired", {})
+    saved = await save(scope, transaction, dropped, "retired", {})
     if scope.tenant:  # other tenants may have rows in the same table
         await transaction.clear_target(scope.tenant, row.target)
     else:
@@ -266,9 +271,10 @@ async def _drop(scope: AsyncScope, transaction: AsyncTransaction, row: BuildRow)
     return saved
 
 
-async def _save(
+async def save(
     scope: AsyncScope, transaction: AsyncTransaction, row: BuildRow, step: str, detail: dict[str, Any]
 ) -> BuildRow:
+    """Save a build's row, and append what happened to the projection's system stream."""
     await transaction.save_build(scope.tenant, row)
     target = row.target
     payload = control.Transition(target.projection, target.version, target.generation, step, row.state, detail)
@@ -317,6 +323,10 @@ def _build(rows: Sequence[BuildRow], target: Target | None) -> BuildRow | None:
 def _changed(scope: AsyncScope, row: BuildRow) -> bool:
     projection = scope.catalogue.defined(row.target.projection, row.target.version)
     return projection is not None and control.code_changed(row, projection)
+
+
+def _retire_first(row: BuildRow) -> str:
+    return f"{row.target.consumer} is fed inline by other code: retire version {row.target.version} first, then rebuild"
 
 
 def _nothing_beside(rows: Sequence[BuildRow], version: int | None) -> str:

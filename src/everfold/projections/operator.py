@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from ..subscriptions.worker import Runner, new_owner
 from . import control, lifecycle, verify
 from .control import Transition
 from .feeding import consumers_of
+from .inline_handover import hand_over_due
+from .plan import Plans
 from .projection import Projection, Timing, name_of
 from .status import ProjectionStatus, status_of
 from .verify import Verification
@@ -25,6 +28,7 @@ from .verify import Verification
 __all__ = ["Projections"]
 
 Named = Projection | str
+_PROGRESS_SECONDS = 0.25
 
 
 class Projections:
@@ -47,6 +51,29 @@ class Projections:
             if row.state != "dropped"
         ]
 
+    def definitions(self) -> tuple[Projection, ...]:
+        """What the modules of this store define, LIVE projections too; empty for a store without modules."""
+        found: tuple[Projection, ...] = self._scope.catalogue.projections
+        return found
+
+    def plans(self) -> Plans:
+        """The same verbs, which only say what they would do."""
+        return Plans(self._scope, self._defined)
+
+    def register(self, name: Named | None = None) -> list[ProjectionStatus]:
+        """Make the builds that are missing (of one projection, or of all) and leave the feeding to workers.
+
+        What a worker does when it starts, for a deploy: a projection's first version is the active one, a later one is
+        built beside it.
+        """
+        wanted = None if name is None else name_of(name)
+        if name is not None:
+            self._defined(name)
+        for projection in self._scope.catalogue.projections:
+            if projection.timing is not Timing.LIVE and wanted in (None, projection.name):
+                lifecycle.register(self._scope, projection)
+        return self.status(name)
+
     def rebuild(
         self,
         name: Named,
@@ -59,14 +86,13 @@ class Projections:
 
         It is built beside the version that readers see, which stays as it is: `verify`, then `promote`. A build that was cut off goes
         on where it stood. `in_place`: readers see it growing instead. `rate` bounds it, in events a second; `progress` is told
-        after each batch. Raises ConsumerStoppedError, naming the event, when it fails on one.
+        where it stands, a few times a second. Raises ConsumerStoppedError, naming the event, when it fails on one.
         """
         projection = self._defined(name)
-        if in_place:
-            row = self._cleared(projection)
-        else:
-            row = lifecycle.new_build(self._scope, projection)
+        begun = self._cleared(projection) if in_place else lifecycle.new_build(self._scope, projection)
+        row = begun
         self._feed(projection, row, rate, progress)
+        hand_over_due(self._scope)
         if row.state != "active":
             lifecycle.set_state(self._scope, row.target, "built", state="standby")
         return self._one(row)
@@ -165,9 +191,13 @@ class Projections:
             consumer.rate = rate
         runner = Runner(self._scope, consumers, new_owner())
 
+        told_at = 0.0
+
         def told() -> None:
-            if progress is not None:
+            nonlocal told_at
+            if progress is not None and time.monotonic() - told_at >= _PROGRESS_SECONDS:
                 progress(self._one(row))
+                told_at = time.monotonic()
 
         after_round: Callable[[], Later[None]] = told
         runner.run_until_caught_up(after_round)

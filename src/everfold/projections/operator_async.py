@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from ..subscriptions.worker_async import AsyncRunner, new_owner
 from . import control, lifecycle_async, verify_async
 from .control import Transition
 from .feeding_async import consumers_of
+from .inline_handover_async import hand_over_due
+from .plan_async import AsyncPlans
 from .projection import Projection, Timing, name_of
 from .status import ProjectionStatus, status_of
 from .verify_async import Verification
@@ -24,6 +27,7 @@ from .verify_async import Verification
 __all__ = ["AsyncProjections"]
 
 Named = Projection | str
+_PROGRESS_SECONDS = 0.25
 
 
 class AsyncProjections:
@@ -46,6 +50,29 @@ class AsyncProjections:
             if row.state != "dropped"
         ]
 
+    def definitions(self) -> tuple[Projection, ...]:
+        """What the modules of this store define, LIVE projections too; empty for a store without modules."""
+        found: tuple[Projection, ...] = self._scope.catalogue.projections
+        return found
+
+    def plans(self) -> AsyncPlans:
+        """The same verbs, which only say what they would do."""
+        return AsyncPlans(self._scope, self._defined)
+
+    async def register(self, name: Named | None = None) -> list[ProjectionStatus]:
+        """Make the builds that are missing (of one projection, or of all) and leave the feeding to workers.
+
+        What a worker does when it starts, for a deploy: a projection's first version is the active one, a later one is
+        built beside it.
+        """
+        wanted = None if name is None else name_of(name)
+        if name is not None:
+            self._defined(name)
+        for projection in self._scope.catalogue.projections:
+            if projection.timing is not Timing.LIVE and wanted in (None, projection.name):
+                await lifecycle_async.register(self._scope, projection)
+        return await self.status(name)
+
     async def rebuild(
         self,
         name: Named,
@@ -58,14 +85,13 @@ class AsyncProjections:
 
         It is built beside the version that readers see, which stays as it is: `verify`, then `promote`. A build that was cut off goes
         on where it stood. `in_place`: readers see it growing instead. `rate` bounds it, in events a second; `progress` is told
-        after each batch. Raises ConsumerStoppedError, naming the event, when it fails on one.
+        where it stands, a few times a second. Raises ConsumerStoppedError, naming the event, when it fails on one.
         """
         projection = self._defined(name)
-        if in_place:
-            row = await self._cleared(projection)
-        else:
-            row = await lifecycle_async.new_build(self._scope, projection)
+        begun = self._cleared(projection) if in_place else lifecycle_async.new_build(self._scope, projection)
+        row = await begun
         await self._feed(projection, row, rate, progress)
+        await hand_over_due(self._scope)
         if row.state != "active":
             await lifecycle_async.set_state(self._scope, row.target, "built", state="standby")
         return await self._one(row)
@@ -166,9 +192,13 @@ class AsyncProjections:
             consumer.rate = rate
         runner = AsyncRunner(self._scope, consumers, new_owner())
 
+        told_at = 0.0
+
         async def told() -> None:
-            if progress is not None:
+            nonlocal told_at
+            if progress is not None and time.monotonic() - told_at >= _PROGRESS_SECONDS:
                 progress(await self._one(row))
+                told_at = time.monotonic()
 
         after_round: Callable[[], Later[None]] = told
         await runner.run_until_caught_up(after_round)

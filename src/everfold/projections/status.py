@@ -13,7 +13,7 @@ from ..runtime.clock import datetime_of
 from ..storage.control import BuildRow, ConsumerRow
 from . import control
 
-__all__ = ["DeadLetter", "ProjectionStatus", "status_of"]
+__all__ = ["DeadLetter", "Plan", "ProjectionStatus", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,16 @@ class DeadLetter:
     settled_at: datetime | None
     actor: str | None
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a step would do, in sentences, and why it would be refused; no refusals: it would be done."""
+
+    action: str
+    projection: str
+    steps: tuple[str, ...]
+    refusals: tuple[str, ...]
 
 
 def status_of(

@@ -10,6 +10,7 @@ from ..store.scope import Scope
 from ..subscriptions.consumer import Consumer
 from ..subscriptions.worker import Runner, new_owner
 from .feeding import consumers
+from .inline_handover import hand_over_due
 
 __all__ = ["Worker"]
 
@@ -46,11 +47,14 @@ class Worker:
         Raises ConsumerStoppedError when one is stopped by a fault, after the others have caught up.
         """
         self._runner.run_until_caught_up()
+        if hand_over_due(self._scope):
+            self._runner.run_until_caught_up()
 
     def stop(self) -> None:
         """Have `run` return after the batch at hand. May be called from any thread."""
         self._runner.stop()
 
     def _consumers(self) -> list[Consumer]:
+        hand_over_due(self._scope)
         found = consumers(self._scope)
         return [c for c in found if self._only is None or c.name.partition("@")[0] in self._only]

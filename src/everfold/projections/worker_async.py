@@ -9,6 +9,7 @@ from ..store.scope_async import AsyncScope
 from ..subscriptions.consumer_async import AsyncConsumer
 from ..subscriptions.worker_async import AsyncRunner, new_owner
 from .feeding_async import consumers
+from .inline_handover_async import hand_over_due
 
 __all__ = ["AsyncWorker"]
 
@@ -45,11 +46,14 @@ class AsyncWorker:
         Raises ConsumerStoppedError when one is stopped by a fault, after the others have caught up.
         """
         await self._runner.run_until_caught_up()
+        if await hand_over_due(self._scope):
+            await self._runner.run_until_caught_up()
 
     def stop(self) -> None:
         """Have `run` return after the batch at hand. May be called from any thread."""
         self._runner.stop()
 
     async def _consumers(self) -> list[AsyncConsumer]:
+        await hand_over_due(self._scope)
         found = await consumers(self._scope)
         return [c for c in found if self._only is None or c.name.partition("@")[0] in self._only]

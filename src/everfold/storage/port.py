@@ -74,6 +74,17 @@ class Transaction(UnitTarget, Protocol):
         """The builds of these projections, by target, locked until the transaction ends."""
         ...
 
+    def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        """The same as they are committed now, without a lock: for whoever stands in the gate."""
+        ...
+
+    def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        """Events that are committed, or were appended in this transaction, after a position; see `read_all` for the page.
+
+        There is no horizon: the caller knows that nothing can appear below, as it stands in the gate alone.
+        """
+        ...
+
     def save_build(self, tenant: str, row: BuildRow) -> None:
         """Insert or replace a build. At most one of a projection is active: a second one raises ConfigurationError."""
         ...

@@ -73,6 +73,17 @@ class AsyncTransaction(AsyncUnitTarget, Protocol):
         """The builds of these projections, by target, locked until the transaction ends."""
         ...
 
+    async def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        """The same as they are committed now, without a lock: for whoever stands in the gate."""
+        ...
+
+    async def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        """Events that are committed, or were appended in this transaction, after a position; see `read_all` for the page.
+
+        There is no horizon: the caller knows that nothing can appear below, as it stands in the gate alone.
+        """
+        ...
+
     async def save_build(self, tenant: str, row: BuildRow) -> None:
         """Insert or replace a build. At most one of a projection is active: a second one raises ConfigurationError."""
         ...

@@ -8,6 +8,7 @@ once; an owner that lost its lease loses its transaction.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ from .batch import Batch, Failure, fault_json, letter_of
 from .policy import ErrorPolicy, Verdict, verdict
 
 __all__ = ["Consumer", "commit_together"]
+
+_logger = logging.getLogger("everfold.worker")
 
 UNSURE = (StorageUnavailableError, CommitUnknownError, StoreClosedError, CheckpointConflictError)
 """Errors that say nothing about an event: the worker's to handle."""
@@ -127,6 +130,7 @@ class Consumer:
 
         self._scope.storage.transact(work)
         self.row = msgspec.structs.replace(row, status="stopped", fault=fault)
+        _logger.error("%s stopped at position %s%s: %s", self.name, row.position, _at(event), error, exc_info=error)
 
     def _mismatch(self, row: ConsumerRow) -> str | None:
         storage = self._scope.storage
@@ -251,11 +255,13 @@ class Consumer:
         if before:
             part = Batch(batch.since, before[-1].position, before, before[-1].id.bytes)
             moved = self._settle(part, self._planned(part, {}))
+            if self.row is None or self.row.position != part.position:
+                return moved  # something before it failed in its turn: that comes first
         self._give_way(failure, what)
         return moved
 
     def _first_unparkable(self, failures: Sequence[Failure]) -> tuple[Failure | None, Verdict]:
-        for failure in failures:
+        for failure in sorted(failures, key=lambda failure: failure.index):  # found by key: not yet in the log's order
             said = verdict(self._policy, failure.error, self._attempt(failure))
             if said.action != "park":
                 return failure, said
@@ -335,6 +341,10 @@ class Consumer:
         self._scope.storage.transact(work)
         for plan in plans:
             plan.kept()
+        for letter in letters:
+            _logger.warning(
+                "%s parked %s at position %s: %s", self.name, letter.event_type, letter.position, _said(letter.error)
+            )
         self._parked.update(letter.lane for letter in letters)
         self._moved(batch.position, events, parked=bool(letters), event_id=batch.event_id)
 
@@ -374,6 +384,15 @@ class Consumer:
 
     def _now(self) -> int | None:
         return self._scope.recorded_at()
+
+
+def _said(error: bytes) -> str:
+    said = msgspec.json.decode(error)
+    return f"{said['type']}: {said['message']}" if said else "an earlier event of its key is parked"
+
+
+def _at(event: RecordedEvent | None) -> str:
+    return "" if event is None else f", before {event.type} at position {event.position}"
 
 
 def commit_together(scope: Scope, members: Sequence[tuple[Consumer, Batch]]) -> bool:

@@ -60,6 +60,7 @@ class Runner:
         self.stopping = False
         self._scope = scope
         self._leased_at = 0.0
+        self._held: list[str] = []
         self._heal = 0.0
 
     def stop(self) -> None:
@@ -85,7 +86,7 @@ class Runner:
             while True:
                 hint = self._scope.storage.hint()
                 moved = self.round()
-                if moved and after_round is not None:
+                if after_round is not None:
                     after_round()
                 if moved:
                     continue
@@ -116,7 +117,7 @@ class Runner:
         moved = False
         spanned = self._spans(ready)
         for place in sorted({(c.scanned, c.partition) for c in ready}):
-            here = [c for c in ready if (c.scanned, c.partition) == place and c not in spanned]
+            here = [c for c in ready if c.active and (c.scanned, c.partition) == place and c not in spanned]
             if here and not self.stopping:
                 moved = self._feed(here, place) or moved
         return moved or bool(spanned)
@@ -219,6 +220,14 @@ class Runner:
             else:
                 consumer.adopt(row)
         self._leased_at = now
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say whom it feeds, whenever that changes."""
+        held = sorted(_label(c) for c in self.consumers if c.row is not None)
+        if held != self._held:
+            self._held = held
+            _logger.info("%s holds %s", self.owner, ", ".join(held) or "no consumer: others hold them")
 
     def _forget_leases(self) -> None:
         for consumer in self.consumers:
@@ -272,6 +281,11 @@ def stopped_error(name: str, fault: bytes | None) -> ConsumerStoppedError:
         event_type=said.get("event_type"),
         stream=said.get("stream"),
     )
+
+
+def _label(consumer: Consumer) -> str:
+    number, count = consumer.partition
+    return consumer.name if count == 1 else f"{consumer.name}[{number}/{count}]"
 
 
 def _union(queries: Sequence[Query]) -> Query:

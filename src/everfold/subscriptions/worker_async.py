@@ -61,6 +61,7 @@ class AsyncRunner:
         self.stopping = False
         self._scope = scope
         self._leased_at = 0.0
+        self._held: list[str] = []
         self._heal = 0.0
 
     def stop(self) -> None:
@@ -86,7 +87,7 @@ class AsyncRunner:
             while True:
                 hint = self._scope.storage.hint()
                 moved = await self.round()
-                if moved and after_round is not None:
+                if after_round is not None:
                     await after_round()
                 if moved:
                     continue
@@ -117,7 +118,7 @@ class AsyncRunner:
         moved = False
         spanned = await self._spans(ready)
         for place in sorted({(c.scanned, c.partition) for c in ready}):
-            here = [c for c in ready if (c.scanned, c.partition) == place and c not in spanned]
+            here = [c for c in ready if c.active and (c.scanned, c.partition) == place and c not in spanned]
             if here and not self.stopping:
                 moved = await self._feed(here, place) or moved
         return moved or bool(spanned)
@@ -220,6 +221,14 @@ class AsyncRunner:
             else:
                 await consumer.adopt(row)
         self._leased_at = now
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say whom it feeds, whenever that changes."""
+        held = sorted(_label(c) for c in self.consumers if c.row is not None)
+        if held != self._held:
+            self._held = held
+            _logger.info("%s holds %s", self.owner, ", ".join(held) or "no consumer: others hold them")
 
     def _forget_leases(self) -> None:
         for consumer in self.consumers:
@@ -273,6 +282,11 @@ def stopped_error(name: str, fault: bytes | None) -> ConsumerStoppedError:
         event_type=said.get("event_type"),
         stream=said.get("stream"),
     )
+
+
+def _label(consumer: AsyncConsumer) -> str:
+    number, count = consumer.partition
+    return consumer.name if count == 1 else f"{consumer.name}[{number}/{count}]"
 
 
 def _union(queries: Sequence[Query]) -> Query:

@@ -10,7 +10,7 @@ from ..runtime.concurrency import Later
 from ..storage.control import BuildRow, ConsumerRow, LetterRow
 from ..storage.port import Transaction
 from ..storage.read_model import StoredDocument
-from ..storage.unit import Committed, Unit
+from ..storage.unit import Committed, Page, Unit
 from .arming import Arming
 
 __all__ = ["FaultyTransaction", "Joined", "faulty"]
@@ -60,6 +60,12 @@ class FaultyTransaction:
 
     def builds(self, *given: Any, **named: Any) -> list[BuildRow]:
         return self._call("builds", self._below.builds, *given, **named)
+
+    def build_rows(self, *given: Any, **named: Any) -> list[BuildRow]:
+        return self._call("build_rows", self._below.build_rows, *given, **named)
+
+    def events(self, *given: Any, **named: Any) -> Page:
+        return self._call("events", self._below.events, *given, **named)
 
     def save_build(self, *given: Any, **named: Any) -> None:
         self._call("save_build", self._below.save_build, *given, **named)

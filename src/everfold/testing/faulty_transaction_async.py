@@ -9,7 +9,7 @@ from ..runtime.concurrency_async import Later
 from ..storage.control import BuildRow, ConsumerRow, LetterRow
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import StoredDocument
-from ..storage.unit import Committed, Unit
+from ..storage.unit import Committed, Page, Unit
 from .arming_async import AsyncArming
 
 __all__ = ["AsyncFaultyTransaction", "AsyncJoined", "faulty"]
@@ -59,6 +59,12 @@ class AsyncFaultyTransaction:
 
     async def builds(self, *given: Any, **named: Any) -> list[BuildRow]:
         return await self._call("builds", self._below.builds, *given, **named)
+
+    async def build_rows(self, *given: Any, **named: Any) -> list[BuildRow]:
+        return await self._call("build_rows", self._below.build_rows, *given, **named)
+
+    async def events(self, *given: Any, **named: Any) -> Page:
+        return await self._call("events", self._below.events, *given, **named)
 
     async def save_build(self, *given: Any, **named: Any) -> None:
         await self._call("save_build", self._below.save_build, *given, **named)

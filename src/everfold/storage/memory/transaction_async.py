@@ -7,15 +7,17 @@ with the error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ...errors import ConfigurationError
+from ...events.query import Query
 from ...runtime.concurrency_async import Later
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
 from ..port_async import AsyncTransaction
 from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
-from ..unit import Committed, Unit
+from ..unit import Committed, Page, Unit
 from .models import no_sql
 from .project import project
 from .state import State
@@ -72,6 +74,14 @@ class AsyncMemoryTransaction:
 
     async def builds(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
         return self._do(self._state.control.build_rows, tenant, projections)
+
+    async def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        return self._do(self._state.control.build_rows, tenant, projections)
+
+    async def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        log = self._state.logs[tenant]
+        rows = [log.rows[index] for index in islice(log.matching(query, after), limit)]
+        return Page(rows, rows[-1][0] if rows else after, more=len(rows) == limit)
 
     async def save_build(self, tenant: str, row: BuildRow) -> None:
         self._do(self._state.control.save_build, tenant, row)

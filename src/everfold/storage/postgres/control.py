@@ -28,6 +28,7 @@ from .packing import pack_int8, pack_texts
 from .session import Session
 
 __all__ = [
+    "builds_of",
     "delete_consumers",
     "locked_builds",
     "locked_consumers",
@@ -69,6 +70,12 @@ def delete_consumers(session: Session, sql: Statements, tenant: str, names: Sequ
     """Rows and letters."""
     given = tenant, pack_texts(names)
     session.pipelined((sql["delete_consumers"], given), (sql["delete_letters"], given))
+
+
+def builds_of(session: Session, sql: Statements, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+    """By target, as they are committed now."""
+    rows = session.fetch(sql["builds_of"], tenant, pack_texts(projections))
+    return [build_of(row) for row in rows]
 
 
 def locked_builds(session: Session, sql: Statements, tenant: str, projections: Sequence[str]) -> list[BuildRow]:

@@ -27,6 +27,7 @@ from .packing import pack_int8, pack_texts
 from .session_async import AsyncSession
 
 __all__ = [
+    "builds_of",
     "delete_consumers",
     "locked_builds",
     "locked_consumers",
@@ -70,6 +71,12 @@ async def delete_consumers(session: AsyncSession, sql: Statements, tenant: str, 
     """Rows and letters."""
     given = tenant, pack_texts(names)
     await session.pipelined((sql["delete_consumers"], given), (sql["delete_letters"], given))
+
+
+async def builds_of(session: AsyncSession, sql: Statements, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+    """By target, as they are committed now."""
+    rows = await session.fetch(sql["builds_of"], tenant, pack_texts(projections))
+    return [build_of(row) for row in rows]
 
 
 async def locked_builds(

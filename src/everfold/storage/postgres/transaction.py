@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 import psycopg
 
 from ...errors import CommitUnknownError, ConfigurationError, EverfoldError, StatementError
+from ...events.query import Query
+from ...limits import POSITION_MAX
 from ...runtime.concurrency import Later
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
 from ..port import Transaction
 from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
-from ..unit import Committed, Unit
+from ..unit import Committed, Page, Unit
 from .changes import change_statements
 from .commit import apply_unit_safely
 from .control import (
+    builds_of,
     delete_consumers,
     locked_builds,
     locked_consumers,
@@ -37,6 +40,8 @@ from .documents import locked_documents, save_documents
 from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
 from .marks import numbered, refuse_ending
 from .packing import pack_texts
+from .project import project
+from .read import Reader, Span
 from .session import Session
 from .targets import clear_target, create_target, drop_target
 
@@ -125,6 +130,16 @@ class PostgresTransaction:
         with _Verb(self):
             return locked_builds(self._session, self._sql, tenant, projections)
 
+    def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        with _Verb(self):
+            return builds_of(self._session, self._sql, tenant, projections)
+
+    def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        span = Span(tenant, after, POSITION_MAX, query, limit)
+        with _Verb(self):
+            reader = Reader(self._schema, self._sql)
+            return reader.log(self._session, span, backwards=False, beyond_horizon=True)
+
     def save_build(self, tenant: str, row: BuildRow) -> None:
         with _Verb(self):
             save_build(self._session, self._sql, tenant, row)
@@ -183,16 +198,17 @@ class PostgresTransaction:
 
     def project(
         self,
-        tenant: str,  # noqa: ARG002
-        target: Target,  # noqa: ARG002
-        shape: Shape,  # noqa: ARG002
-        program: Program,  # noqa: ARG002
+        tenant: str,
+        target: Target,
+        shape: Shape,
+        program: Program,
         *,
-        span: tuple[int, int],  # noqa: ARG002
-        partition: tuple[int, int] = (0, 1),  # noqa: ARG002
+        span: tuple[int, int],
+        partition: tuple[int, int] = (0, 1),
     ) -> int | None:
-        self.refuse_unfit()
-        return None  # no program is expressed in this backend's SQL, so the events are decoded
+        with _Verb(self, translate_statement):
+            place, table = (self._schema, tenant), (target, shape)
+            return project(self._session, place, table, program, (span, partition))
 
     def execute(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:

@@ -13,15 +13,18 @@ from typing import Any, TypeVar
 import psycopg
 
 from ...errors import CommitUnknownError, ConfigurationError, EverfoldError, StatementError
+from ...events.query import Query
+from ...limits import POSITION_MAX
 from ...runtime.concurrency_async import Later
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
 from ..port_async import AsyncTransaction
 from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
-from ..unit import Committed, Unit
+from ..unit import Committed, Page, Unit
 from .changes import change_statements
 from .commit_async import apply_unit_safely
 from .control_async import (
+    builds_of,
     delete_consumers,
     locked_builds,
     locked_consumers,
@@ -36,6 +39,8 @@ from .documents_async import locked_documents, save_documents
 from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
 from .marks import numbered, refuse_ending
 from .packing import pack_texts
+from .project_async import project
+from .read_async import AsyncReader, Span
 from .session_async import AsyncSession
 from .targets_async import clear_target, create_target, drop_target
 
@@ -124,6 +129,16 @@ class AsyncPostgresTransaction:
         with _Verb(self):
             return await locked_builds(self._session, self._sql, tenant, projections)
 
+    async def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        with _Verb(self):
+            return await builds_of(self._session, self._sql, tenant, projections)
+
+    async def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        span = Span(tenant, after, POSITION_MAX, query, limit)
+        with _Verb(self):
+            reader = AsyncReader(self._schema, self._sql)
+            return await reader.log(self._session, span, backwards=False, beyond_horizon=True)
+
     async def save_build(self, tenant: str, row: BuildRow) -> None:
         with _Verb(self):
             await save_build(self._session, self._sql, tenant, row)
@@ -182,16 +197,17 @@ class AsyncPostgresTransaction:
 
     async def project(
         self,
-        tenant: str,  # noqa: ARG002
-        target: Target,  # noqa: ARG002
-        shape: Shape,  # noqa: ARG002
-        program: Program,  # noqa: ARG002
+        tenant: str,
+        target: Target,
+        shape: Shape,
+        program: Program,
         *,
-        span: tuple[int, int],  # noqa: ARG002
-        partition: tuple[int, int] = (0, 1),  # noqa: ARG002
+        span: tuple[int, int],
+        partition: tuple[int, int] = (0, 1),
     ) -> int | None:
-        self.refuse_unfit()
-        return None  # no program is expressed in this backend's SQL, so the events are decoded
+        with _Verb(self, translate_statement):
+            place, table = (self._schema, tenant), (target, shape)
+            return await project(self._session, place, table, program, (span, partition))
 
     async def execute(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:

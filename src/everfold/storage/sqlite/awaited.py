@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from ...errors import ConfigurationError
+from ...events.query import Query
 from ...runtime.concurrency_async import Later
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
 from ..port_async import AsyncTransaction
 from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
-from ..unit import Committed, Unit
+from ..unit import Committed, Page, Unit
 from .transaction import SqliteTransaction
 
 __all__ = ["AwaitedTransaction", "at_once"]
@@ -80,6 +81,12 @@ class AwaitedTransaction:
 
     async def builds(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
         return self._transaction.builds(tenant, projections)
+
+    async def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        return self._transaction.build_rows(tenant, projections)
+
+    async def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        return self._transaction.events(tenant, after=after, query=query, limit=limit)
 
     async def save_build(self, tenant: str, row: BuildRow) -> None:
         self._transaction.save_build(tenant, row)

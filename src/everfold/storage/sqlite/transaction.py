@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ...errors import ConfigurationError
+from ...events.query import Query
 from ...runtime.concurrency import Later
 from ..control import BuildRow, ConsumerKey, ConsumerRow, Letter, LetterRow, Move
 from ..port import Transaction
 from ..program import Program
 from ..read_model import Shape, StoredDocument, TableChanges, Target
-from ..unit import Committed, Unit
-from . import application, control
+from ..unit import Committed, Page, Unit
+from . import application, control, read
 from .apply import StreamIds, apply_guarded
 from .changes import change_rows
 from .documents import save_documents, stored_documents
 from .errors import translate, translate_statement
 from .judgement import stream_version
+from .project import project
 from .target_tables import clear_target, create_target, drop_target
 
 __all__ = ["Setting", "SqliteTransaction"]
@@ -112,6 +114,19 @@ class SqliteTransaction:
     def builds(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
         return self._do(control.build_rows, tenant, projections)
 
+    def build_rows(self, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
+        return self._do(control.build_rows, tenant, projections)
+
+    def events(self, tenant: str, *, after: int, query: Query, limit: int) -> Page:
+        def look(cursor: sqlite3.Cursor) -> Page:
+            between = (after, None, (0, 1))
+            names = read.Names()
+            return read.read_all(
+                cursor, names, tenant, query, between, backwards=False, limit=limit, beyond_horizon=True
+            )
+
+        return self._do(look)
+
     def save_build(self, tenant: str, row: BuildRow) -> None:
         self._do(control.save_build, tenant, row)
 
@@ -157,16 +172,15 @@ class SqliteTransaction:
 
     def project(
         self,
-        tenant: str,  # noqa: ARG002
-        target: Target,  # noqa: ARG002
-        shape: Shape,  # noqa: ARG002
-        program: Program,  # noqa: ARG002
+        tenant: str,
+        target: Target,
+        shape: Shape,
+        program: Program,
         *,
-        span: tuple[int, int],  # noqa: ARG002
-        partition: tuple[int, int] = (0, 1),  # noqa: ARG002
+        span: tuple[int, int],
+        partition: tuple[int, int] = (0, 1),
     ) -> int | None:
-        self._refuse_unfit()
-        return None  # no program is expressed in this backend's SQL, so the events are decoded
+        return self._state(project, tenant, (target, shape), program, (span, partition))
 
     def execute(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         self._state(application.execute, sql, rows)

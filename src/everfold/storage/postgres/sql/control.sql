@@ -78,6 +78,11 @@ where c.tenant = $1 and c.owner = $2 and (c.name, c.partition) in (
 -- Every build of a tenant.
 select @build@ from @schema@.projection_build b where b.tenant = $1 order by b.projection, b.version, b.generation
 
+-- name: builds_of
+-- The builds of some projections as they are now.
+select @build@ from @schema@.projection_build b where b.tenant = $1 and b.projection = any ($2)
+order by b.projection, b.version, b.generation
+
 -- name: builds_locked
 -- The builds of some projections, locked in one order.
 select @build@ from @schema@.projection_build b where b.tenant = $1 and b.projection = any ($2)
