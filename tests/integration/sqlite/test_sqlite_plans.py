@@ -11,21 +11,19 @@ from everfold.storage.sqlite.selection import Selecting
 from everfold.storage.sqlite.statements import SQL, load_statements
 
 COLUMNS = SQL["event_columns"]
-MOVE = tuple(
-    [
-        "tenant",
-        "name",
-        "partition",
-        "token",
-        "since",
-        "letters",
-        "position",
-        "event_id",
-        "events",
-        "parked",
-        "renewed",
-        "now",
-    ]
+MOVE = (
+    "tenant",
+    "name",
+    "partition",
+    "token",
+    "since",
+    "letters",
+    "position",
+    "event_id",
+    "events",
+    "parked",
+    "renewed",
+    "now",
 )
 
 

@@ -188,7 +188,7 @@ def test_a_transaction_has_its_turn_between_the_batches_around_it(built, words):
         thread.start()
         assert started.wait(20)
         while len(queue) < number:
-            threading.Event().wait(0.001)
+            threading.Event().wait(0)
     go.set()
     for thread in threads:
         thread.join()
@@ -233,7 +233,7 @@ async def test_work_that_waits_for_something_else_is_closed_and_rolled_back(asyn
     async def given():
         await loop.create_future()
 
-    for wait in (asyncio.Event().wait, lambda: asyncio.sleep(1), lambda: asyncio.sleep(0), given):
+    for wait in (asyncio.Event().wait, lambda: asyncio.to_thread(int), lambda: asyncio.sleep(0), given):
         waits.append(wait)
         for one in (work, nested):
             with pytest.raises(ConfigurationError, match="awaits nothing but its transaction"):
