@@ -14,7 +14,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port import Transaction
 from ..storage.read_model import StoredDocument, Target
 from ..store.scope import Scope
-from ..subscriptions.applier import LoadDocuments
+from ..subscriptions.applier import ReadDocuments
 from ..subscriptions.batch import Findings
 from .document import DocumentProjection
 from .fold import DocumentFold, Placed
@@ -74,7 +74,7 @@ class DocumentApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> DocumentPlan:
         """Load, fold, and keep nothing yet."""
@@ -98,7 +98,7 @@ class DocumentApplier:
         """Drop the documents that were kept."""
         self._cache.clear()
 
-    def _related(self, placed: Sequence[Placed], load: LoadDocuments) -> Any:
+    def _related(self, placed: Sequence[Placed], load: ReadDocuments) -> Any:
         """What gives an event its related documents, read once for the batch."""
         found: dict[str, dict[str, Any]] = {}
         for enrichment in self._projection.enrichments:

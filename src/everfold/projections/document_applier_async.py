@@ -13,7 +13,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import StoredDocument, Target
 from ..store.scope_async import AsyncScope
-from ..subscriptions.applier_async import LoadDocuments
+from ..subscriptions.applier_async import ReadDocuments
 from ..subscriptions.batch import Findings
 from .document import DocumentProjection
 from .fold import DocumentFold, Placed
@@ -73,7 +73,7 @@ class AsyncDocumentApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> AsyncDocumentPlan:
         """Load, fold, and keep nothing yet."""
@@ -101,7 +101,7 @@ class AsyncDocumentApplier:
         """Drop the documents that were kept."""
         self._cache.clear()
 
-    async def _related(self, placed: Sequence[Placed], load: LoadDocuments) -> Any:
+    async def _related(self, placed: Sequence[Placed], load: ReadDocuments) -> Any:
         """What gives an event its related documents, read once for the batch."""
         found: dict[str, dict[str, Any]] = {}
         for enrichment in self._projection.enrichments:

@@ -10,7 +10,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port import Transaction
 from ..storage.read_model import Target
 from ..store.scope import Scope
-from ..subscriptions.applier import LoadDocuments
+from ..subscriptions.applier import ReadDocuments
 from ..subscriptions.batch import Findings
 from .handler import HandlerProjection
 from .handler_transaction import HandlerTransaction, called
@@ -35,7 +35,7 @@ class HandlerApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> HandlerPlan:
         """Choose the handlers; nothing is run yet."""

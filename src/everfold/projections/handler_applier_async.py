@@ -9,7 +9,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import Target
 from ..store.scope_async import AsyncScope
-from ..subscriptions.applier_async import LoadDocuments
+from ..subscriptions.applier_async import ReadDocuments
 from ..subscriptions.batch import Findings
 from .handler import HandlerProjection
 from .handler_transaction_async import AsyncHandlerTransaction, called
@@ -34,7 +34,7 @@ class AsyncHandlerApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> AsyncHandlerPlan:
         """Choose the handlers; nothing is run yet."""

@@ -68,8 +68,10 @@ def _to_inline(scope: Scope, projection: Projection, row: BuildRow) -> bool:
         transaction.gate(scope.tenant, (row.target.projection,), exclusive=True)
         current = _current(scope, transaction, row.target)
         held = transaction.consumers(scope.tenant, (row.target.consumer,))
-        if current is None or current.fed != "consumer" or not held or held[0].status != "running" or held[0].letters:
+        if current is None or current.fed != "consumer" or not held or held[0].status != "running":
             return False
+        if transaction.letters(scope.tenant, row.target.consumer, lane=None, limit=1):
+            return False  # an inline build has no dead letters: they are retried or skipped first
         position = _drain(scope, transaction, applier, projection, held[0].position)
         # a token that no owner has: whoever holds the lease finds its next move refused
         moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]

@@ -67,8 +67,10 @@ async def _to_inline(scope: AsyncScope, projection: Projection, row: BuildRow) -
         await transaction.gate(scope.tenant, (row.target.projection,), exclusive=True)
         current = await _current(scope, transaction, row.target)
         held = await transaction.consumers(scope.tenant, (row.target.consumer,))
-        if current is None or current.fed != "consumer" or not held or held[0].status != "running" or held[0].letters:
+        if current is None or current.fed != "consumer" or not held or held[0].status != "running":
             return False
+        if await transaction.letters(scope.tenant, row.target.consumer, lane=None, limit=1):
+            return False  # an inline build has no dead letters: they are retried or skipped first
         position = await _drain(scope, transaction, applier, projection, held[0].position)
         # a token that no owner has: whoever holds the lease finds its next move refused
         moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]

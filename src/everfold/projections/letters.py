@@ -148,7 +148,7 @@ class DeadLetters:
             applier.forget()
             try:
                 plan = applier.plan([event], _other_lanes(row), load, {})
-                failed = next((f.error for f in plan.findings.failures if f.lane == row.letter.lane), None)
+                failed = next((f.error for f in plan.findings.failures), None)  # under whatever lane it is now
                 if failed is None:
                     transaction.nested(plan.write)
             except Exception as error:  # noqa: BLE001  # it stays parked, whatever it was

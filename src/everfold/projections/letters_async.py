@@ -153,7 +153,7 @@ class AsyncDeadLetters:
             applier.forget()
             try:
                 plan = await applier.plan([event], _other_lanes(row), load, {})
-                failed = next((f.error for f in plan.findings.failures if f.lane == row.letter.lane), None)
+                failed = next((f.error for f in plan.findings.failures), None)  # under whatever lane it is now
                 if failed is None:
                     await transaction.nested(plan.write)
             except Exception as error:  # noqa: BLE001  # it stays parked, whatever it was

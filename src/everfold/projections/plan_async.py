@@ -35,9 +35,7 @@ class AsyncPlans:
             return _in_place(projection, rows, head)
         return await self._beside(projection, rows, head)
 
-    async def promote(
-        self, name: Named, *, version: int | None = None, lag_max: int = lifecycle_async.LAG_MAX
-    ) -> Plan:
+    async def promote(self, name: Named, *, version: int | None = None, lag_max: int = lifecycle_async.LAG_MAX) -> Plan:
         """What `promote` would switch."""
         rows = await self._rows(name_of(name))
         green, blue = control.candidate_of(rows, version), control.active_of(rows)

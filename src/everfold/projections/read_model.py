@@ -20,7 +20,7 @@ from .live import live_model
 from .projection import Projection, Timing
 from .selecting import conditions, ordering
 
-__all__ = ["ReadModel", "ModelPage"]
+__all__ = ["ReadModel", "ResultPage"]
 
 _SWITCHES_MAX = 20
 
@@ -28,7 +28,7 @@ _decode_plain = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPage:
+class ResultPage:
     """`items` in order, and `next`: pass it as `after` for the page that follows; None: this is the last one."""
 
     items: list[Any]
@@ -85,12 +85,12 @@ class ReadModel:
         order_by: str | Sequence[str] = (),
         limit: int = 100,
         after: tuple[Any, ...] | None = None,
-    ) -> ModelPage:
+    ) -> ResultPage:
         """A page of what `find` gives, by keyset: its cost doesn't grow with how far one has paged."""
         selection = self._selection(where, order_by, limit, after)
         found = self._items(selection)
         last = self._place(selection, *found[-1]) if len(found) == limit else None
-        return ModelPage([item for _, item in found], last)
+        return ResultPage([item for _, item in found], last)
 
     def count(self, where: Mapping[str, Any] | None = None) -> int:
         """How many documents or rows there are, or fit."""

@@ -9,7 +9,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port import Transaction
 from ..storage.read_model import Shape, TableChanges, Target
 from ..store.scope import Scope
-from ..subscriptions.applier import LoadDocuments
+from ..subscriptions.applier import ReadDocuments
 from ..subscriptions.batch import Findings, stream_lane
 from .table import TableProjection
 
@@ -35,7 +35,7 @@ class TableApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> TablePlan:
         """Evaluate each event's rules and combine them by key."""

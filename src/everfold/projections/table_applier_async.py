@@ -8,7 +8,7 @@ from ..events.envelope import RecordedEvent
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import Shape, TableChanges, Target
 from ..store.scope_async import AsyncScope
-from ..subscriptions.applier_async import LoadDocuments
+from ..subscriptions.applier_async import ReadDocuments
 from ..subscriptions.batch import Findings, stream_lane
 from .table import TableProjection
 
@@ -34,7 +34,7 @@ class AsyncTableApplier:
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> AsyncTablePlan:
         """Evaluate each event's rules and combine them by key."""

@@ -12,9 +12,9 @@ from ..storage.port import Transaction
 from ..storage.read_model import StoredDocument, Target
 from .batch import Findings
 
-__all__ = ["Applier", "Plan", "LoadDocuments"]
+__all__ = ["Applier", "Plan", "ReadDocuments"]
 
-LoadDocuments = Callable[[Target, Sequence[str]], Later[Mapping[str, StoredDocument]]]
+ReadDocuments = Callable[[Target, Sequence[str]], Later[Mapping[str, StoredDocument]]]
 """How documents are read: outside a transaction, or through it."""
 
 
@@ -42,7 +42,7 @@ class Applier(Protocol):
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> Plan:
         """Work out what the events change. `known`: positions of events that are known to fail, and how."""

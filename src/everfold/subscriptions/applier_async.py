@@ -11,9 +11,9 @@ from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import StoredDocument, Target
 from .batch import Findings
 
-__all__ = ["AsyncApplier", "AsyncPlan", "LoadDocuments"]
+__all__ = ["AsyncApplier", "AsyncPlan", "ReadDocuments"]
 
-LoadDocuments = Callable[[Target, Sequence[str]], Later[Mapping[str, StoredDocument]]]
+ReadDocuments = Callable[[Target, Sequence[str]], Later[Mapping[str, StoredDocument]]]
 """How documents are read: outside a transaction, or through it."""
 
 
@@ -41,7 +41,7 @@ class AsyncApplier(Protocol):
         self,
         events: Sequence[RecordedEvent],
         parked: Collection[str],
-        load: LoadDocuments,
+        load: ReadDocuments,
         known: Mapping[int, Exception],
     ) -> AsyncPlan:
         """Work out what the events change. `known`: positions of events that are known to fail, and how."""

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from .. import limits
 from ..errors import (
     CheckpointConflictError,
@@ -27,9 +29,12 @@ from ..events.envelope import RecordedEvent
 from ..events.query import Query
 from ..runtime.concurrency import Later
 from ..runtime.ids import new_id_bytes
+from ..storage.control import ConsumerKey, ConsumerRow
+from ..storage.port import Transaction
 from ..store.scope import Scope
 from .batch import Batch
 from .consumer import Consumer, commit_together
+from .sharing import alive, presence, share
 
 __all__ = ["Runner", "new_owner"]
 
@@ -62,6 +67,7 @@ class Runner:
         self._leased_at = 0.0
         self._held: list[str] = []
         self._heal = 0.0
+        self._given_up: dict[ConsumerKey, float] = {}
 
     def stop(self) -> None:
         """Finish the batch at hand, give the leases back, return from `run`. May be called from any thread, or a signal."""
@@ -209,8 +215,9 @@ class Runner:
             known = {c.key: c for c in self.consumers}
             self.consumers = [known.get(c.key, c) for c in self._refresh()]
         keys = [c.key for c in self.consumers]
+        wanted = keys if self._refresh is None else self._share(keys)
         held = self._scope.storage.lease(
-            self._scope.tenant, self.owner, keys, seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
+            self._scope.tenant, self.owner, wanted, seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
         )
         rows = {row.key: row for row in held}
         for consumer in self.consumers:
@@ -220,14 +227,43 @@ class Runner:
             else:
                 consumer.adopt(row)
         self._leased_at = now
-        self._tell()
 
-    def _tell(self) -> None:
-        """Say whom it feeds, whenever that changes."""
-        held = sorted(_label(c) for c in self.consumers if c.row is not None)
-        if held != self._held:
-            self._held = held
-            _logger.info("%s holds %s", self.owner, ", ".join(held) or "no consumer: others hold them")
+    def _share(self, keys: Sequence[ConsumerKey]) -> list[ConsumerKey]:
+        """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
+        tenant, storage = self._scope.tenant, self._scope.storage
+        own = (presence(self.owner), 0)
+        shown = storage.lease(tenant, self.owner, [own], seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at())
+        if not shown:
+            storage.transact(self._show)
+            return self._share(keys)
+        rows = storage.consumer_rows(tenant)
+        now = shown[0].lease_until - int(limits.LEASE_SECONDS * 1_000_000)
+        living, dead = alive(rows, now)
+        mine = share(keys, living, self.owner)
+        surplus = [r for r in rows if r.owner == self.owner and r.key in set(keys) - set(mine)]
+        if surplus or dead:
+            storage.transact(lambda transaction: self._give_up(transaction, surplus, dead))
+        moment = time.monotonic()
+        self._given_up.update({row.key: moment for row in surplus})
+        return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > limits.LEASE_SECONDS]
+
+    def _show(self, transaction: Transaction) -> None:
+        transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner))])
+
+    def _give_up(self, transaction: Transaction, surplus: Sequence[ConsumerRow], dead: Sequence[str]) -> None:
+        tenant = self._scope.tenant
+        names = sorted({row.name for row in surplus})
+        wanted = {row.key for row in surplus}
+        held = transaction.consumers(tenant, names)
+        free = [
+            msgspec.structs.replace(row, owner=None, lease_until=0)
+            for row in held
+            if row.key in wanted and row.owner == self.owner
+        ]
+        if free:
+            transaction.save_consumers(tenant, free)
+        if dead:
+            transaction.delete_consumers(tenant, dead)
 
     def _forget_leases(self) -> None:
         for consumer in self.consumers:
@@ -238,9 +274,14 @@ class Runner:
         try:
             self._flush([c for c in self.consumers if c.active])
             self._scope.storage.release(self._scope.tenant, self.owner)
+            if self._refresh is not None:
+                self._scope.storage.transact(self._leave)
         except (StorageUnavailableError, CommitUnknownError, StoreClosedError):
             pass  # the leases run out by themselves
         self._forget_leases()
+
+    def _leave(self, transaction: Transaction) -> None:
+        transaction.delete_consumers(self._scope.tenant, [presence(self.owner)])
 
     # Waiting
 
@@ -270,8 +311,6 @@ class Runner:
 
 def stopped_error(name: str, fault: bytes | None) -> ConsumerStoppedError:
     """What a stopped consumer's row says, as an error."""
-    import msgspec
-
     said: dict[str, Any] = msgspec.json.decode(fault) if fault else {}
     return ConsumerStoppedError(
         name.partition("@")[0],

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from .. import limits
 from ..errors import (
     CheckpointConflictError,
@@ -26,9 +28,12 @@ from ..events.envelope import RecordedEvent
 from ..events.query import Query
 from ..runtime.concurrency_async import Later
 from ..runtime.ids import new_id_bytes
+from ..storage.control import ConsumerKey, ConsumerRow
+from ..storage.port_async import AsyncTransaction
 from ..store.scope_async import AsyncScope
 from .batch import Batch
 from .consumer_async import AsyncConsumer, commit_together
+from .sharing import alive, presence, share
 
 __all__ = ["AsyncRunner", "new_owner"]
 
@@ -63,6 +68,7 @@ class AsyncRunner:
         self._leased_at = 0.0
         self._held: list[str] = []
         self._heal = 0.0
+        self._given_up: dict[ConsumerKey, float] = {}
 
     def stop(self) -> None:
         """Finish the batch at hand, give the leases back, return from `run`. May be called from any thread, or a signal."""
@@ -210,8 +216,9 @@ class AsyncRunner:
             known = {c.key: c for c in self.consumers}
             self.consumers = [known.get(c.key, c) for c in await self._refresh()]
         keys = [c.key for c in self.consumers]
+        wanted = keys if self._refresh is None else await self._share(keys)
         held = await self._scope.storage.lease(
-            self._scope.tenant, self.owner, keys, seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
+            self._scope.tenant, self.owner, wanted, seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
         )
         rows = {row.key: row for row in held}
         for consumer in self.consumers:
@@ -221,14 +228,47 @@ class AsyncRunner:
             else:
                 await consumer.adopt(row)
         self._leased_at = now
-        self._tell()
 
-    def _tell(self) -> None:
-        """Say whom it feeds, whenever that changes."""
-        held = sorted(_label(c) for c in self.consumers if c.row is not None)
-        if held != self._held:
-            self._held = held
-            _logger.info("%s holds %s", self.owner, ", ".join(held) or "no consumer: others hold them")
+    async def _share(self, keys: Sequence[ConsumerKey]) -> list[ConsumerKey]:
+        """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
+        tenant, storage = self._scope.tenant, self._scope.storage
+        own = (presence(self.owner), 0)
+        shown = await storage.lease(
+            tenant, self.owner, [own], seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
+        )
+        if not shown:
+            await storage.transact(self._show)
+            return await self._share(keys)
+        rows = await storage.consumer_rows(tenant)
+        now = shown[0].lease_until - int(limits.LEASE_SECONDS * 1_000_000)
+        living, dead = alive(rows, now)
+        mine = share(keys, living, self.owner)
+        surplus = [r for r in rows if r.owner == self.owner and r.key in set(keys) - set(mine)]
+        if surplus or dead:
+            await storage.transact(lambda transaction: self._give_up(transaction, surplus, dead))
+        moment = time.monotonic()
+        self._given_up.update({row.key: moment for row in surplus})
+        return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > limits.LEASE_SECONDS]
+
+    async def _show(self, transaction: AsyncTransaction) -> None:
+        await transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner))])
+
+    async def _give_up(
+        self, transaction: AsyncTransaction, surplus: Sequence[ConsumerRow], dead: Sequence[str]
+    ) -> None:
+        tenant = self._scope.tenant
+        names = sorted({row.name for row in surplus})
+        wanted = {row.key for row in surplus}
+        held = await transaction.consumers(tenant, names)
+        free = [
+            msgspec.structs.replace(row, owner=None, lease_until=0)
+            for row in held
+            if row.key in wanted and row.owner == self.owner
+        ]
+        if free:
+            await transaction.save_consumers(tenant, free)
+        if dead:
+            await transaction.delete_consumers(tenant, dead)
 
     def _forget_leases(self) -> None:
         for consumer in self.consumers:
@@ -239,9 +279,14 @@ class AsyncRunner:
         try:
             await self._flush([c for c in self.consumers if c.active])
             await self._scope.storage.release(self._scope.tenant, self.owner)
+            if self._refresh is not None:
+                await self._scope.storage.transact(self._leave)
         except (StorageUnavailableError, CommitUnknownError, StoreClosedError):
             pass  # the leases run out by themselves
         self._forget_leases()
+
+    async def _leave(self, transaction: AsyncTransaction) -> None:
+        await transaction.delete_consumers(self._scope.tenant, [presence(self.owner)])
 
     # Waiting
 
@@ -271,8 +316,6 @@ class AsyncRunner:
 
 def stopped_error(name: str, fault: bytes | None) -> ConsumerStoppedError:
     """What a stopped consumer's row says, as an error."""
-    import msgspec
-
     said: dict[str, Any] = msgspec.json.decode(fault) if fault else {}
     return ConsumerStoppedError(
         name.partition("@")[0],
