@@ -227,6 +227,14 @@ class Runner:
             else:
                 consumer.adopt(row)
         self._leased_at = now
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say whom it feeds, whenever that changes."""
+        held = sorted(_label(c) for c in self.consumers if c.row is not None)
+        if held != self._held:
+            self._held = held
+            _logger.info("%s holds %s", self.owner, ", ".join(held) or "no consumer: others hold them")
 
     def _share(self, keys: Sequence[ConsumerKey]) -> list[ConsumerKey]:
         """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
