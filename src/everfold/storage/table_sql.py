@@ -18,7 +18,7 @@ from .expressions import Call, Envelope, Expression, Field, Literal, Operation, 
 from .program import Program, Rule
 from .read_model import Shape, TableChanges, Upserts
 
-__all__ = ["Declined", "Dialect", "Selected", "changes_of", "check_text", "effect_text"]
+__all__ = ["Declined", "Dialect", "Selected", "changes_of", "check_text", "effect_text", "net_text"]
 
 _PLACE_DIGITS = 19
 """Of an event's place: its position and the number of the rule."""
@@ -90,6 +90,10 @@ class Dialect(Protocol):
         """A held value as `load` takes it."""
         ...
 
+    def taken(self, sql: str, type_: ColumnType) -> str:
+        """The value out of text that begins with a place, and "1" for a value or "0" for a null, as the column stores it."""
+        ...
+
     def missing(self, type_: ColumnType | None) -> str:
         """A null of the column's type, of text for None."""
         ...
@@ -133,6 +137,31 @@ def effect_text(program: Program, shape: Shape, dialect: Dialect) -> Selected:
     return Selected(text, key, columns)
 
 
+def net_text(program: Program, shape: Shape, dialect: Dialect) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+    """The same as rows to insert: the key columns as k0, …, the others as n0, … and whether the row is odd.
+
+    With it the names and actions of the others. None unless every rule names all of them: then the rows differ in what they
+    change. Raises Declined.
+    """
+    columns = _columns(program, shape)
+    names = {name for name, _, _ in columns}
+    if any({name for name, _, _ in rule.assignments} != names for rule in program.rules):
+        return None
+    keys = ", ".join(f"k{n}" for n in range(len(shape.key)))
+    nets = ", ".join(f"{_net(n, action, type_, dialect)} as n{n}" for n, (_, action, type_) in enumerate(columns))
+    arms = " union all ".join(_arm(program, number, shape, columns, dialect) for number in range(len(program.rules)))
+    text = f"select {keys}, {dialect.any_of('odd')} as odd, {nets} from ({arms}) u group by {keys}"
+    return text, tuple(name for name, _, _ in columns), tuple(action for _, action, _ in columns)
+
+
+def _net(number: int, action: str, type_: ColumnType, dialect: Dialect) -> str:
+    if action in _LAST:
+        return dialect.taken(_totals(number, action, type_, dialect)[0], type_)
+    if action == "add":
+        return f"coalesce(sum(v{number}), 0)"
+    return f"{action}(v{number})"
+
+
 def _columns(program: Program, shape: Shape) -> tuple[tuple[str, str, ColumnType], ...]:
     actions: dict[str, str] = {}
     for rule in program.rules:
@@ -167,7 +196,8 @@ def _arm(
     level = _keyed(rule, shape, words, _typed(program, rule, words))
     values, misfit = _values(rule, columns, words)
     misfits = [dialect.misfit(key, shape.column(name).type) for key, name in zip(keys, shape.key, strict=True)]
-    place = f"{dialect.place(number, len(program.rules))} as place"
+    ordered = any(action in _LAST for _, action, _ in columns)
+    place = f"{dialect.place(number, len(program.rules)) if ordered else dialect.missing(None)} as place"
     chosen = ", ".join([*keys, place, *values, f"strange or {_flag(misfits)} as strange"])
     whole = " and ".join(f"{key} is not null" for key in keys)
     level = f"(select {chosen} from {level} where strange or ({whole}){dialect.fence}) w"
@@ -211,7 +241,8 @@ def _shown(rule: Rule, number: int, column: tuple[str, str, ColumnType], dialect
         shown = f"place || case when {value} is null then '0' else '1' || {dialect.shown(value, type_)} end"
         return [f"{shown if named else dialect.missing(None)} as v{number}"]
     held = value if named else dialect.missing(type_)
-    return [f"{'1' if named else 'null'} as h{number}", f"{held} as v{number}"]
+    mark = "1" if named else "nullif(1, 1)"  # a bare null would be a text, and another arm's 1 an integer
+    return [f"{mark} as h{number}", f"{held} as v{number}"]
 
 
 def _flag(conditions: Iterable[str | None]) -> str:

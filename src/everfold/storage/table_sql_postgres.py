@@ -25,7 +25,7 @@ __all__ = ["PostgresWords"]
 
 _decode_json = msgspec.json.Decoder().decode
 _TYPES = {
-    "integer": "numeric",
+    "integer": "bigint",
     "number": "numeric",
     "boolean": "boolean",
     "text": 'text collate "C"',
@@ -44,11 +44,8 @@ _TAKEN = {
     "date": ("date", "timestamp"),
 }
 """Which kinds a column takes; of the others, its own."""
-_JSON_TYPES = {
-    "integer": "'number'",
-    "number": "'number', 'string'",
-    "boolean": "'boolean'",
-}
+_JSON_TYPES = {"integer": "number", "boolean": "boolean", "text": "string"}
+"""Kinds whose text alone doesn't tell: 5 and "5" are one."""
 _LIKE = {"date": "____-__-__", "timestamp": "____-__-__T__:__:__%Z", "uuid": "________-____-____-____-____________"}
 
 
@@ -107,31 +104,30 @@ class PostgresWords:
     def raw(self, field: Field) -> str:
         if field.kind == "json":  # jsonb would order its keys, and write its numbers, in another way
             return f"nullif((j {_path(field)})::text, 'null')"
-        return f"d {_path(field)}"
+        steps = [f"{_text(step)}::text" for step in field.path.split(".")]
+        last = "->" if field.kind in _JSON_TYPES else "->>"
+        return f"d {' -> '.join(['', *steps[:-1]])}{last} {steps[-1]}"
 
     def value(self, kind: str, raw: str) -> str:
         if kind == "json":
             return f"{raw}::json"
-        if kind == "integer":
-            return f"({raw} #>> '{{}}')::bigint::numeric"
-        return f"({raw} #>> '{{}}')::{_TYPES[kind]}"
+        return f"({raw} #>> '{{}}')::{_TYPES[kind]}" if kind in _JSON_TYPES else f"{raw}::{_TYPES[kind]}"
 
     def odd(self, kind: str, raw: str) -> str | None:
         if kind == "json":
             return None
-        text = f"{raw} #>> '{{}}'"
-        odd = f"jsonb_typeof({raw}) not in ({_JSON_TYPES.get(kind, chr(39) + 'string' + chr(39))}, 'null')"
         if kind == "number":
-            odd += f" or translate({text}, '0123456789.+-eE', '') <> ''"
+            return f"({raw} collate \"C\" >= ':')"  # NaN; anything else that is no number, its cast refuses
         if kind in _LIKE:
-            odd += f" or {text} not like '{_LIKE[kind]}'"
-        return f"({odd})"
+            return f"({raw} not like '{_LIKE[kind]}')"
+        return f"(jsonb_typeof({raw}) not in ('{_JSON_TYPES[kind]}', 'null'))"
 
     def literal(self, value: Any) -> str:
         if value is None or isinstance(value, bool):
             return "null" if value is None else str(value).lower()
         if isinstance(value, (int, Decimal)):
-            return f"({value:f})::numeric" if isinstance(value, Decimal) else f"({value})::numeric"
+            whole = isinstance(value, int) and -(2**63) < value < 2**63
+            return f"({value})::bigint" if whole else f"({Decimal(value):f})::numeric"
         if isinstance(value, datetime):
             return f"'{value.astimezone(timezone.utc).isoformat()}'::timestamptz"
         if isinstance(value, (date, UUID)):
@@ -141,13 +137,15 @@ class PostgresWords:
     def cast(self, sql: str, kind: str, wanted: str) -> str:
         if kind == "null":
             return f"null::{_TYPES[wanted]}"
+        if wanted == "number":
+            return f"({sql})::numeric"
         return f"({sql} at time zone 'UTC')::date" if (kind, wanted) == ("timestamp", "date") else sql
 
     def compared(self, sql: str, kind: str) -> str:  # noqa: ARG002  # numeric is exact
         return sql
 
     def arithmetic(self, name: str, sql: tuple[str, str], kind: str) -> str:  # noqa: ARG002
-        return f"({sql[0]} {name} {sql[1]})"
+        return f"(({sql[0]})::numeric {name} ({sql[1]})::numeric)"
 
     def held(self, sql: str, kind: str, type_: ColumnType) -> str:
         if kind not in _TAKEN.get(type_.kind, (type_.kind,)):
@@ -170,6 +168,10 @@ class PostgresWords:
         if type_.kind == "timestamp":
             return f"to_char({sql} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         return f'({sql})::text collate "C"'
+
+    def taken(self, sql: str, type_: ColumnType) -> str:
+        """The value after a place, in the column's type; see `place`."""
+        return f"case when substr({sql}, 20, 1) = '1' then substr({sql}, 21)::{self._type(type_)} end"
 
     def missing(self, type_: ColumnType | None) -> str:
         if type_ is None or type_.kind == "text":
@@ -196,8 +198,8 @@ _ENVELOPE = {
     "stream": "s.name",
     "stream_id": "coalesce(nullif(substr(s.name, nullif(strpos(s.name, '-'), 0) + 1), ''), s.name)",
     "category": "s.category",
-    "version": "e.version::numeric",
-    "position": "e.position::numeric",
+    "version": "e.version",
+    "position": "e.position",
     "type": "e.type",
     "recorded_at": "e.recorded_at",
 }

@@ -21,7 +21,7 @@ from .names import identifier, qualified, table_name
 from .packing import Packed
 from .statements import Statement
 
-__all__ = ["change_statements"]
+__all__ = ["change_statements", "on_conflict"]
 
 _SET = {
     "set": "{c} = excluded.{c}",
@@ -89,14 +89,19 @@ def _delete(schema: str, target: Target, shape: Shape) -> bytes:
 def _upsert(schema: str, target: Target, shape: Shape, columns: tuple[str, ...], actions: tuple[str, ...]) -> bytes:
     names = [identifier(name) for name in columns]
     rows, selected = _rows(shape, columns, actions)
-    assigned = [_SET[a].format(c=c) for c, a in zip(names, actions, strict=True) if a in _SET]
-    conflict = f"do update set {', '.join(assigned)}" if assigned else "do nothing"
-    keys = ", ".join(identifier(name) for name in shape.key)
     text = (
         f"insert into {qualified(schema, table_name(target))} as t (tenant, {', '.join(names)}) "
-        f"select $1, {selected} from {rows} on conflict (tenant, {keys}) {conflict}"
+        f"select $1, {selected} from {rows} {on_conflict(shape, columns, actions)}"
     )
     return text.encode()
+
+
+def on_conflict(shape: Shape, columns: Sequence[str], actions: Sequence[str]) -> str:
+    """What an insert into the table, called t, does with a row that is there already."""
+    names = [identifier(name) for name in columns]
+    assigned = [_SET[a].format(c=c) for c, a in zip(names, actions, strict=True) if a in _SET]
+    conflict = f"do update set {', '.join(assigned)}" if assigned else "do nothing"
+    return f"on conflict (tenant, {', '.join(map(identifier, shape.key))}) {conflict}"
 
 
 def _rows(shape: Shape, columns: tuple[str, ...], actions: tuple[str, ...] = ()) -> tuple[str, str]:
