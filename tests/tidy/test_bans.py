@@ -145,7 +145,8 @@ def test_no_work_is_left_behind_in_a_comment(code, tests, refuse):
 
 
 def test_no_function_is_left_unwritten(library, refuse):
-    refuse(s.at(node) for s, node in nodes(library, ast.Name) if node.id == "NotImplementedError")
+    # caught it may be: the standard library raises it where a platform can't do something
+    refuse(s.at(node) for s, node in nodes(library, ast.Raise) if "NotImplementedError" in ast.unparse(node))
 
 
 def test_no_folder_or_file_has_a_name_that_says_nothing(code, tests, refuse):
