@@ -17,7 +17,7 @@ from .. import limits
 from ..errors import ProjectionError, StorageUnavailableError
 from ..events.envelope import RecordedEvent
 from ..events.query import Query
-from ..storage.control import BuildRow
+from ..storage.control import BuildRow, ConsumerRow
 from ..storage.port import Transaction
 from ..storage.read_model import StoredDocument, Target
 from ..store.scope import Scope
@@ -73,8 +73,8 @@ def _to_inline(scope: Scope, projection: Projection, row: BuildRow) -> bool:
         if transaction.letters(scope.tenant, row.target.consumer, lane=None, limit=1):
             return False  # an inline build has no dead letters: they are retried or skipped first
         position = _drain(scope, transaction, applier, projection, held[0].position)
-        # a token that no owner has: whoever holds the lease finds its next move refused
-        moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]
+        # whoever holds the lease finds its next move refused, and every later one, as the consumer doesn't run
+        moved = [_at_rest(c, position, "paused") for c in held]
         transaction.save_consumers(scope.tenant, moved)
         changed = msgspec.structs.replace(current, fed="inline", timing="inline")
         lifecycle.save(scope, transaction, changed, "fed inline", {"position": position})
@@ -96,7 +96,7 @@ def _to_consumer(scope: Scope, projection: Projection, row: BuildRow) -> bool:
         for events in _rest(scope, transaction, query, head):
             position = events[-1].position
         held = transaction.consumers(scope.tenant, (row.target.consumer,))
-        moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]
+        moved = [_at_rest(c, position, "running") for c in held]
         transaction.save_consumers(scope.tenant, moved)
         changed = msgspec.structs.replace(current, fed="consumer", timing="catch_up")
         lifecycle.save(scope, transaction, changed, "fed by its consumer", {"position": position})
@@ -137,6 +137,10 @@ def _rest(scope: Scope, transaction: Transaction, query: Query, after: int) -> I
         if not page.more:
             return
         after = page.position
+
+
+def _at_rest(row: ConsumerRow, position: int, status: str) -> ConsumerRow:
+    return msgspec.structs.replace(row, position=position, event_id=None, token=row.token + 1, status=status)
 
 
 def _current(scope: Scope, transaction: Transaction, target: Target) -> BuildRow | None:

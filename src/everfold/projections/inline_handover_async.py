@@ -16,7 +16,7 @@ from .. import limits
 from ..errors import ProjectionError, StorageUnavailableError
 from ..events.envelope import RecordedEvent
 from ..events.query import Query
-from ..storage.control import BuildRow
+from ..storage.control import BuildRow, ConsumerRow
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import StoredDocument, Target
 from ..store.scope_async import AsyncScope
@@ -72,8 +72,8 @@ async def _to_inline(scope: AsyncScope, projection: Projection, row: BuildRow) -
         if await transaction.letters(scope.tenant, row.target.consumer, lane=None, limit=1):
             return False  # an inline build has no dead letters: they are retried or skipped first
         position = await _drain(scope, transaction, applier, projection, held[0].position)
-        # a token that no owner has: whoever holds the lease finds its next move refused
-        moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]
+        # whoever holds the lease finds its next move refused, and every later one, as the consumer doesn't run
+        moved = [_at_rest(c, position, "paused") for c in held]
         await transaction.save_consumers(scope.tenant, moved)
         changed = msgspec.structs.replace(current, fed="inline", timing="inline")
         await lifecycle_async.save(scope, transaction, changed, "fed inline", {"position": position})
@@ -95,7 +95,7 @@ async def _to_consumer(scope: AsyncScope, projection: Projection, row: BuildRow)
         async for events in _rest(scope, transaction, query, head):
             position = events[-1].position
         held = await transaction.consumers(scope.tenant, (row.target.consumer,))
-        moved = [msgspec.structs.replace(c, position=position, event_id=None, token=c.token + 1) for c in held]
+        moved = [_at_rest(c, position, "running") for c in held]
         await transaction.save_consumers(scope.tenant, moved)
         changed = msgspec.structs.replace(current, fed="consumer", timing="catch_up")
         await lifecycle_async.save(scope, transaction, changed, "fed by its consumer", {"position": position})
@@ -140,6 +140,10 @@ async def _rest(
         if not page.more:
             return
         after = page.position
+
+
+def _at_rest(row: ConsumerRow, position: int, status: str) -> ConsumerRow:
+    return msgspec.structs.replace(row, position=position, event_id=None, token=row.token + 1, status=status)
 
 
 async def _current(scope: AsyncScope, transaction: AsyncTransaction, target: Target) -> BuildRow | None:

@@ -44,7 +44,7 @@ class DeadLetters:
         self._scope = scope
         self._projection = projection
 
-    def __aiter__(self) -> Iterator[DeadLetter]:
+    def __iter__(self) -> Iterator[DeadLetter]:
         return self.list()
 
     def list(self, *, state: str | None = "parked") -> Iterator[DeadLetter]:

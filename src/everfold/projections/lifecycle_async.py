@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import ProjectionError, PromotionRefusedError
 from ..events.expected import CODE_ANY
+from ..events.query import Query
 from ..runtime.context import current_context
 from ..runtime.ids import new_id_bytes
 from ..storage.control import BuildRow, ConsumerRow
@@ -100,6 +101,7 @@ async def promote(scope: AsyncScope, name: str, *, version: int | None = None, l
     head = await scope.storage.head(scope.tenant)
 
     async def work(transaction: AsyncTransaction) -> BuildRow:
+        await transaction.gate(scope.tenant, (name,), exclusive=True)
         rows = await transaction.builds(scope.tenant, (name,))
         green, blue = control.candidate_of(rows, version), control.active_of(rows)
         if green is None:
@@ -114,6 +116,7 @@ async def promote(scope: AsyncScope, name: str, *, version: int | None = None, l
             lag_max=lag_max,
             changed=_changed(scope, green),
         )
+        refusals += await _behind_inline(scope, transaction, green, blue, consumers)
         if refusals:
             raise PromotionRefusedError(
                 name, f"version {green.target.version} can't be promoted: {'; '.join(refusals)}"
@@ -127,13 +130,17 @@ async def rollback(scope: AsyncScope, name: str) -> BuildRow:
     """Switch readers back to the build before: the same transaction the other way round."""
 
     async def work(transaction: AsyncTransaction) -> BuildRow:
+        await transaction.gate(scope.tenant, (name,), exclusive=True)
         rows = await transaction.builds(scope.tenant, (name,))
         active = control.active_of(rows)
         before = None if active is None else _build(rows, active.previous)
         if active is None or active.previous is None:
             raise PromotionRefusedError(name, "there is no version before the active one to go back to")
         names = [t.consumer for t in (active.target, active.previous)]
-        refusals = control.rollback_refusals(active, before, await transaction.consumers(scope.tenant, names))
+        consumers = await transaction.consumers(scope.tenant, names)
+        refusals = control.rollback_refusals(active, before, consumers)
+        if before is not None:
+            refusals += await _behind_inline(scope, transaction, before, active, consumers)
         if refusals or before is None:
             raise PromotionRefusedError(
                 name, f"version {active.target.version} can't be rolled back: {'; '.join(refusals)}"
@@ -203,9 +210,13 @@ async def set_state(scope: AsyncScope, target: Target, step: str, **fields: Any)
 async def _set_status(scope: AsyncScope, name: str, status: str, before: Sequence[str]) -> None:
     async def work(transaction: AsyncTransaction) -> None:
         rows = await transaction.builds(scope.tenant, (name,))
-        fed = [r for r in rows if r.state in control.FED]
-        if not fed:
+        if not any(r.state in control.FED for r in rows):
             raise ProjectionError(name, "it is not registered in this store: run a worker with its module first")
+        fed = [r for r in rows if r.state in control.FED and r.fed == "consumer"]
+        if not fed:
+            raise ProjectionError(
+                name, "it is fed inline, by the appends themselves: no consumer to pause or to resume"
+            )
         for row in fed:
             consumers = await transaction.consumers(scope.tenant, (row.target.consumer,))
             changed = [
@@ -247,7 +258,10 @@ async def _create(
     await transaction.create_target(target, projection.shape)
     if isinstance(projection, HandlerProjection):
         await _call(projection.setup_function, transaction, target, None)
-    await transaction.save_consumers(scope.tenant, _consumer_rows(projection, target, 0))
+    rows_of_consumer = _consumer_rows(projection, target, 0)
+    if inline:
+        rows_of_consumer = [msgspec.structs.replace(c, status="paused") for c in rows_of_consumer]
+    await transaction.save_consumers(scope.tenant, rows_of_consumer)
     row = BuildRow(
         target,
         "active" if active is None else "building",
@@ -318,6 +332,29 @@ def _newest(rows: Sequence[BuildRow], version: int) -> BuildRow | None:
 
 def _build(rows: Sequence[BuildRow], target: Target | None) -> BuildRow | None:
     return next((r for r in rows if r.target == target), None)
+
+
+async def _behind_inline(
+    scope: AsyncScope,
+    transaction: AsyncTransaction,
+    to: BuildRow,
+    away: BuildRow | None,
+    consumers: Sequence[ConsumerRow],
+) -> list[str]:
+    """An inline build has everything that is committed; one that follows the log must have all of it, too.
+
+    The gate is held alone: no append that would feed the inline build can commit meanwhile.
+    """
+    if away is None or away.fed != "inline" or to.fed == "inline":
+        return []
+    projection = scope.catalogue.defined(to.target.projection, to.target.version)
+    query = Query() if projection is None else projection.query(scope.registry)
+    after = control.position_of(consumers, to)
+    page = await transaction.events(scope.tenant, after=after, query=query, limit=1)
+    if not page.rows and not page.more:
+        return []
+    why = f"it stands at position {after}, and the active version is fed inline: readers would go back in time"
+    return [f"{why}. Let it be handed over, which a worker does, or stop the appends for a moment"]
 
 
 def _changed(scope: AsyncScope, row: BuildRow) -> bool:

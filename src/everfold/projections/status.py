@@ -87,7 +87,7 @@ def status_of(
     own = [c for c in consumers if c.name == row.target.consumer]
     follows = row.fed == "consumer" and row.state in control.FED
     position = control.position_of(own, row) if follows else head
-    worst = next((c for s in ("stopped", "paused") for c in own if c.status == s), None)
+    worst = next((c for s in ("stopped", "paused") for c in own if c.status == s), None) if follows else None
     moved = max((c.moved_at for c in own), default=0)
     return ProjectionStatus(
         name=row.target.projection,
