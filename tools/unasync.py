@@ -32,6 +32,7 @@ BY_HAND = {
 NAMES = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
+    "__aiter__": "__iter__",
     "aclose": "close",
     "anext": "next",
     "StopAsyncIteration": "StopIteration",

@@ -75,13 +75,13 @@ class Findings:
 
 
 class AllBut(Collection[str]):
-    """Every lane but one."""
+    """The lanes of every key but one; those of streams are open."""
 
     def __init__(self, lane: str) -> None:
         self._lane = lane
 
     def __contains__(self, lane: object) -> bool:
-        return lane != self._lane
+        return lane != self._lane and isinstance(lane, str) and lane.startswith("key:")
 
     def __len__(self) -> int:
         return 1

@@ -39,6 +39,8 @@ from .nested_transactions import NestedTransactions
 from .pages import Orders, Pages
 from .partitions import Identity, Partitions, StreamLocks
 from .payloads import Payloads
+from .projections_crashes import ProjectionCrashes
+from .projections_policies import ParkedEvents, RetriedProjections, StoppedProjections
 from .races import Races
 from .read_all_filters import ReadAllFilters
 from .read_stream import ReadStream
@@ -93,13 +95,17 @@ CASES = (
     NestedTransactions,
     Orders,
     Pages,
+    ParkedEvents,
     Partitions,
     Payloads,
+    ProjectionCrashes,
     Races,
     ReadAllFilters,
     ReadStream,
+    RetriedProjections,
     Shutdown,
     SqlConditions,
+    StoppedProjections,
     StoredDocuments,
     StoredSnapshots,
     StreamListing,

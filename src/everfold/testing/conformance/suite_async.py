@@ -38,7 +38,9 @@ from .nested_transactions_async import NestedTransactions
 from .pages_async import Orders, Pages
 from .partitions_async import Identity, Partitions, StreamLocks
 from .payloads_async import Payloads
+from .projections_crashes_async import ProjectionCrashes
 from .races_async import Races
+from .projections_policies_async import ParkedEvents, RetriedProjections, StoppedProjections
 from .read_all_filters_async import ReadAllFilters
 from .read_stream_async import ReadStream
 from .selections_async import Conditions
@@ -92,13 +94,17 @@ CASES = (
     NestedTransactions,
     Orders,
     Pages,
+    ParkedEvents,
     Partitions,
     Payloads,
+    ProjectionCrashes,
     Races,
     ReadAllFilters,
     ReadStream,
+    RetriedProjections,
     Shutdown,
     SqlConditions,
+    StoppedProjections,
     StoredDocuments,
     StoredSnapshots,
     StreamListing,
