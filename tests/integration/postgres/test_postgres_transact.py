@@ -131,6 +131,12 @@ def test_a_lease_that_runs_out_is_taken_by_one_of_those_that_race_for_it(storage
     assert storage.consumer_rows("")[0].owner == taken[0].owner
 
 
+def test_a_clock_at_its_very_beginning_is_a_clock_too(storage):
+    storage.transact(lambda tx: tx.save_consumers("", [ConsumerRow("guests@1")]))
+    (held,) = storage.lease("", "first", [("guests@1", 0)], seconds=1, now=0)
+    assert held.lease_until == 1_000_000
+
+
 def test_many_race_for_one_move_and_the_losers_leave_nothing(storage, open_storage, words):
     prepare(storage)
     outcomes = race([partial(open_storage().transact, partial(batch, token=0, words=words)) for _ in range(6)])

@@ -18,9 +18,9 @@ from .control_rows import (
     build_parameters,
     consumer_of,
     consumer_parameters,
+    given,
     letter_of,
     letter_parameters,
-    moment_or_null,
     move_parameters,
 )
 from .errors import second_active
@@ -105,7 +105,7 @@ def park(session: Session, sql: Statements, tenant: str, letters: Sequence[Lette
 def settle(session: Session, sql: Statements, tenant: str, ids: Sequence[int], ending: tuple[Any, ...]) -> None:
     """`ending`: the state, the actor, the reason, the time."""
     state, actor, reason, now = ending
-    session.fetch_none(sql["settle"], tenant, pack_int8(list(ids)), state, actor, reason, moment_or_null(now))
+    session.fetch_none(sql["settle"], tenant, pack_int8(list(ids)), state, actor, reason, given(now))
 
 
 def parked_letters(

@@ -17,9 +17,9 @@ from .control_rows import (
     build_parameters,
     consumer_of,
     consumer_parameters,
+    given,
     letter_of,
     letter_parameters,
-    moment_or_null,
     move_parameters,
 )
 from .errors import second_active
@@ -110,7 +110,7 @@ async def settle(
 ) -> None:
     """`ending`: the state, the actor, the reason, the time."""
     state, actor, reason, now = ending
-    await session.fetch_none(sql["settle"], tenant, pack_int8(list(ids)), state, actor, reason, moment_or_null(now))
+    await session.fetch_none(sql["settle"], tenant, pack_int8(list(ids)), state, actor, reason, given(now))
 
 
 async def parked_letters(

@@ -17,17 +17,17 @@ __all__ = [
     "build_parameters",
     "consumer_of",
     "consumer_parameters",
+    "given",
     "lease_parameters",
     "letter_of",
     "letter_parameters",
-    "moment_or_null",
     "move_parameters",
 ]
 
 
-def moment_or_null(at: int | None) -> Packed | None:
-    """A time given; None for the server's own clock, or for never."""
-    return moment(at) if at else None
+def given(now: int | None) -> Packed | None:
+    """A time that the caller gives; None for the server's own clock."""
+    return None if now is None else moment(now)
 
 
 def move_parameters(tenant: str, move: Move, now: int | None) -> tuple[Any, ...]:
@@ -43,7 +43,7 @@ def move_parameters(tenant: str, move: Move, now: int | None) -> tuple[Any, ...]
         move.events,
         int(move.parked),
         _microseconds(move.renew_seconds),
-        moment_or_null(now),
+        given(now),
         move.letters,
     )
 
@@ -54,7 +54,7 @@ def lease_parameters(
     """Of `lease`."""
     known = sorted(set(keys))
     names, partitions = pack_texts(key[0] for key in known), pack_int4([key[1] for key in known])
-    return tenant, owner, names, partitions, _microseconds(seconds), moment_or_null(now)
+    return tenant, owner, names, partitions, _microseconds(seconds), given(now)
 
 
 def consumer_parameters(tenant: str, row: ConsumerRow) -> tuple[Any, ...]:
@@ -69,12 +69,12 @@ def consumer_parameters(tenant: str, row: ConsumerRow) -> tuple[Any, ...]:
         _id(row.epoch),
         row.token,
         row.owner,
-        moment_or_null(row.lease_until),
+        _when(row.lease_until),
         row.status,
         _text(row.fault),
         row.letters,
         row.events,
-        moment_or_null(row.moved_at),
+        _when(row.moved_at),
     )
 
 
@@ -103,8 +103,8 @@ def build_parameters(tenant: str, row: BuildRow) -> tuple[Any, ...]:
         previous and previous.version,
         previous and previous.generation,
         _text(row.verified),
-        moment_or_null(row.created_at),
-        moment_or_null(row.changed_at),
+        _when(row.created_at),
+        _when(row.changed_at),
     )
 
 
@@ -130,7 +130,7 @@ def letter_parameters(tenant: str, letters: Sequence[Letter], now: int | None) -
         pack_texts(letter.stream for letter in letters),
         pack_texts(letter.error.decode() for letter in letters),
         pack_int4([letter.attempts for letter in letters]),
-        moment_or_null(now),
+        given(now),
     )
 
 
@@ -138,6 +138,10 @@ def letter_of(row: tuple[Any, ...]) -> LetterRow:
     """Of `@letter@`."""
     number, *letter, state, parked_at, settled_at, actor, reason = row
     return LetterRow(number, Letter(*letter), state, _time(parked_at), _time(settled_at), actor, reason)
+
+
+def _when(at: int) -> Packed | None:
+    return moment(at) if at else None
 
 
 def _id(value: bytes | None) -> Packed | None:
