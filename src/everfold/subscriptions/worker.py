@@ -307,13 +307,16 @@ class Runner:
     def _all_there(self) -> bool:
         head = self._scope.storage.head(self._scope.tenant)
         wanted = {c.key for c in self.consumers}
-        there = True
+        there, stopped = True, None
         for row in self._scope.storage.consumer_rows(self._scope.tenant):
             if row.key not in wanted:
                 continue
             if row.status == "stopped":
-                raise stopped_error(row.name, row.fault)
-            there = there and (row.status == "paused" or row.position >= head)
+                stopped = stopped or row
+            else:
+                there = there and (row.status == "paused" or row.position >= head)
+        if there and stopped is not None:
+            raise stopped_error(stopped.name, stopped.fault)
         return there
 
 
