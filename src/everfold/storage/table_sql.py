@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from .columns import ColumnType
 from .expressions import Call, Envelope, Expression, Field, Literal, Operation, kind_of
 from .program import Program, Rule
@@ -146,6 +148,8 @@ def net_text(program: Program, shape: Shape, dialect: Dialect) -> tuple[str, tup
     columns = _columns(program, shape)
     names = {name for name, _, _ in columns}
     if any({name for name, _, _ in rule.assignments} != names for rule in program.rules):
+        return None
+    if any(type_.kind == "json" for _, _, type_ in columns):  # which is to be written as Python writes it
         return None
     keys = ", ".join(f"k{n}" for n in range(len(shape.key)))
     nets = ", ".join(f"{_net(n, action, type_, dialect)} as n{n}" for n, (_, action, type_) in enumerate(columns))
@@ -319,7 +323,14 @@ class _Words:
 def changes_of(
     shape: Shape, selected: Selected, rows: Iterable[Sequence[Any]], dialect: Dialect
 ) -> TableChanges | None:
-    """The rows of the statement as a batch; None when one of them is odd."""
+    """The rows of the statement as a batch; None when one of them is odd, or has a value that Python refuses."""
+    try:
+        return _changes(shape, selected, rows, dialect)
+    except (ValueError, ArithmeticError, msgspec.MsgspecError):
+        return None
+
+
+def _changes(shape: Shape, selected: Selected, rows: Iterable[Sequence[Any]], dialect: Dialect) -> TableChanges | None:
     groups: dict[tuple[int, ...], list[tuple[Any, ...]]] = {}
     width = len(selected.key)
     for row in rows:

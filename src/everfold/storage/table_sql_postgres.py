@@ -46,7 +46,16 @@ _TAKEN = {
 """Which kinds a column takes; of the others, its own."""
 _JSON_TYPES = {"integer": "number", "boolean": "boolean", "text": "string"}
 """Kinds whose text alone doesn't tell: 5 and "5" are one."""
-_LIKE = {"date": "____-__-__", "timestamp": "____-__-__T__:__:__%Z", "uuid": "________-____-____-____-____________"}
+_DIGITS = "'0123456789', ''"
+_ODD = {
+    "number": "translate({r}, '0123456789.+-eE', '') <> ''",
+    "date": f"{{r}} not like '____-__-__' or translate({{r}}, {_DIGITS}) <> '--'",
+    "timestamp": f"{{r}} not like '____-__-__T__:__:__%Z' or translate({{r}}, {_DIGITS}) not in ('--T::Z', '--T::.Z') "
+    "or length({r}) not in (20, 22, 23, 24, 25, 26, 27) or substr({r}, 12, 2) > '23' or substr({r}, 18, 2) > '59'",
+    "uuid": "{r} not like '________-____-____-____-____________'",
+    "json": "{r} ~ '[0-9][eE][+]?[0-9]{{3}}'",  # a number that no double holds
+}
+"""Of a raw text: whether the cast may take it although, or otherwise than, Python does. What no cast takes, raises."""
 
 
 class PostgresWords:
@@ -114,12 +123,8 @@ class PostgresWords:
         return f"({raw} #>> '{{}}')::{_TYPES[kind]}" if kind in _JSON_TYPES else f"{raw}::{_TYPES[kind]}"
 
     def odd(self, kind: str, raw: str) -> str | None:
-        if kind == "json":
-            return None
-        if kind == "number":
-            return f"({raw} collate \"C\" >= ':')"  # NaN; anything else that is no number, its cast refuses
-        if kind in _LIKE:
-            return f"({raw} not like '{_LIKE[kind]}')"
+        if kind in _ODD:
+            return f"({_ODD[kind].format(r=raw)})"
         return f"(jsonb_typeof({raw}) not in ('{_JSON_TYPES[kind]}', 'null'))"
 
     def literal(self, value: Any) -> str:

@@ -94,7 +94,7 @@ class SqliteWords:
             case "text":
                 return f"case when instr({raw}, '\\') = 0 then {inner} else json_extract({raw}, '$') end"
             case "timestamp":
-                fraction = f"substr(substr({raw}, 22, length({raw}) - 23) || '000000', 1, 6)"
+                fraction = f"substr(substr({raw}, 22, max(length({raw}) - 23, 0)) || '000000', 1, 6)"
                 return f"substr({raw}, 2, 19) || '.' || {fraction} || 'Z'"
             case "uuid":
                 return f"lower({inner})"
@@ -104,7 +104,7 @@ class SqliteWords:
                 return inner
 
     def odd(self, kind: str, raw: str) -> str | None:
-        return None if kind == "json" else f"({_ODD[kind].format(r=raw)})"
+        return f"({_ODD[kind].format(r=raw)})"
 
     def literal(self, value: Any) -> str:
         if value is None:
@@ -199,13 +199,14 @@ _ODD = {
     "or length(replace(replace(trim({r}, '\"'), '.', ''), '-', '')) > 15",
     "boolean": "{r} not in ('true', 'false')",
     "text": "{r} not glob '\"*'",
-    "date": f"{{r}} not glob '\"{_DAY}\"' or date(substr({{r}}, 2, 10)) is not substr({{r}}, 2, 10) or {{r}} < '\"0001'",
+    "date": f"{{r}} not glob '\"{_DAY}\"' or date(substr({{r}}, 2, 10), '+0 days') is not substr({{r}}, 2, 10) or {{r}} < '\"0001'",
     "timestamp": f"{{r}} not glob '\"{_SECOND}*Z\"' or length({{r}}) not in (22, 24, 25, 26, 27, 28, 29) "
     "or substr({r}, 21, length({r}) - 22) glob '?*[^0-9]*' or substr({r}, 21, 1) not in ('.', 'Z') "
-    "or strftime('%Y-%m-%dT%H:%M:%S', substr({r}, 2, 19)) is not substr({r}, 2, 19) or {r} < '\"0001'",
+    "or strftime('%Y-%m-%dT%H:%M:%S', substr({r}, 2, 19), '+0 days') is not substr({r}, 2, 19) or {r} < '\"0001'",
     "uuid": f"{{r}} not glob '\"{_UUID}\"'",
+    "json": "{r} glob '*[0-9][eE][0-9+][0-9][0-9]*'",  # a number that no double holds
 }
-"""Of a raw value, which is JSON text: whether it isn't what the kind's codec writes."""
+"""Of a raw value, which is JSON text: whether it isn't what the kind's codec writes. `+0 days` carries the 30th of February over."""
 
 _ENVELOPE = {
     "stream": "s.name",
