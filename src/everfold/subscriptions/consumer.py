@@ -37,6 +37,8 @@ __all__ = ["Consumer", "commit_together"]
 
 _logger = logging.getLogger("everfold.worker")
 
+WAITS = b"{}"
+"""The error of an event that was never tried, as an earlier one of its key is parked."""
 UNSURE = (StorageUnavailableError, CommitUnknownError, StoreClosedError, CheckpointConflictError)
 """Errors that say nothing about an event: the worker's to handle."""
 
@@ -284,7 +286,7 @@ class Consumer:
         letters = [
             letter_of(self.key, f.event, f.lane, fault_json(f.error, f.event), self._attempt(f)) for f in found.failures
         ]
-        letters += [letter_of(self.key, waiting.event, waiting.lane, b"{}", 0) for waiting in found.behind]
+        letters += [letter_of(self.key, waiting.event, waiting.lane, WAITS, 0) for waiting in found.behind]
         return sorted(letters, key=lambda letter: letter.position)
 
     def _tried(self, batch: Batch, error: Exception) -> Plan:
@@ -293,6 +295,7 @@ class Consumer:
         def work(transaction: Transaction) -> None:
             raise _Undo(self._trial(transaction, batch))
 
+        known: dict[int, Exception] = {}
         try:
             self._scope.storage.transact(work)
         except _Undo as undone:
@@ -341,12 +344,21 @@ class Consumer:
         self._scope.storage.transact(work)
         for plan in plans:
             plan.kept()
-        for letter in letters:
-            _logger.warning(
-                "%s parked %s at position %s: %s", self.name, letter.event_type, letter.position, _said(letter.error)
-            )
+        self._tell(letters)
         self._parked.update(letter.lane for letter in letters)
         self._moved(batch.position, events, parked=bool(letters), event_id=batch.event_id)
+
+    def _tell(self, letters: Sequence[Letter]) -> None:
+        """Log each event that failed, and how many wait behind such ones."""
+        failed = [letter for letter in letters if letter.error != WAITS]
+        for letter in failed:
+            said = msgspec.json.decode(letter.error)
+            what = f"{letter.event_type} at position {letter.position}: {said['type']}: {said['message']}"
+            _logger.warning("%s parked %s", self.name, what)
+        if len(letters) > len(failed):
+            _logger.info(
+                "%s parked %d event(s) behind earlier ones of their keys", self.name, len(letters) - len(failed)
+            )
 
     def _move(
         self, row: ConsumerRow, position: int, events: int, event_id: bytes | None = None, *, parked: bool = False
@@ -384,11 +396,6 @@ class Consumer:
 
     def _now(self) -> int | None:
         return self._scope.recorded_at()
-
-
-def _said(error: bytes) -> str:
-    said = msgspec.json.decode(error)
-    return f"{said['type']}: {said['message']}" if said else "an earlier event of its key is parked"
 
 
 def _at(event: RecordedEvent | None) -> str:

@@ -81,7 +81,7 @@ def consumer_parameters(tenant: str, row: ConsumerRow) -> tuple[Any, ...]:
 def consumer_of(row: tuple[Any, ...]) -> ConsumerRow:
     """Of `@consumer@`."""
     *start, lease_until, status, fault, letters, events, moved_at = row
-    values = *start, _time(lease_until), status, fault, letters, events, _time(moved_at)
+    values: tuple[Any, ...] = (*start, _time(lease_until), status, fault, letters, events, _time(moved_at))
     return ConsumerRow(*values)
 
 
@@ -113,7 +113,7 @@ def build_of(row: tuple[Any, ...]) -> BuildRow:
     projection, version, generation, *middle, old_version, old_generation, verified, created_at, changed_at = row
     previous = None if old_version is None else Target(projection, old_version, old_generation)
     target = Target(projection, version, generation)
-    values = target, *middle, previous, verified, _time(created_at), _time(changed_at)
+    values: tuple[Any, ...] = (target, *middle, previous, verified, _time(created_at), _time(changed_at))
     return BuildRow(*values)
 
 

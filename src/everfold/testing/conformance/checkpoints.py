@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ...errors import CheckpointConflictError
@@ -121,7 +122,7 @@ class Moves:
             event_id=b"i" * 16,
             moved_at=1_000_000,
         )
-        assert after == type(row)(**{f: getattr(expected, f) for f in row.__struct_fields__} | {"epoch": row.epoch})
+        assert after == msgspec.structs.replace(expected, epoch=row.epoch)
 
     def test_the_id_of_the_event_at_its_position_is_looked_up(self, storage: Storage) -> None:
         unit, elsewhere = unit_of("stay-1", 2), unit_of("stay-1", tenant="other")
@@ -167,7 +168,7 @@ class Moves:
         self, storage: Storage, wrong: dict[str, Any]
     ) -> None:
         (row,) = saved(storage, consumer(token=4, position=10, letters=2))
-        given = {"token": 4, "since": 10, "letters": 2, "partition": 0, "position": 20} | wrong
+        given: dict[str, Any] = {"token": 4, "since": 10, "letters": 2, "partition": 0, "position": 20} | wrong
 
         def work(transaction: Transaction) -> None:
             transaction.create_target(DESK, GUESTS)

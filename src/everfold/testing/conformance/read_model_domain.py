@@ -112,7 +112,7 @@ def consumer(name: str = "desk@1", **fields: Any) -> ConsumerRow:
 
 def move(row: ConsumerRow, position: int, **fields: Any) -> Move:
     """The next move of a row, as its owner would make it, but for the fields given."""
-    stands = {"token": row.token, "since": row.position, "position": position, "letters": row.letters}
+    stands: dict[str, Any] = {"token": row.token, "since": row.position, "position": position, "letters": row.letters}
     return Move(row.name, row.partition, **(stands | fields))
 
 
