@@ -47,6 +47,8 @@ _TAKEN = {
 _JSON_TYPES = {"integer": "number", "boolean": "boolean", "text": "string"}
 """Kinds whose text alone doesn't tell: 5 and "5" are one."""
 _DIGITS = "'0123456789', ''"
+_WHOLE_DIGITS = 15
+"""A longer integer may be a float's 1e16, which jsonb shows without its exponent."""
 _ODD = {
     "number": "translate({r}, '0123456789.+-eE', '') <> ''",
     "date": f"{{r}} not like '____-__-__' or translate({{r}}, {_DIGITS}) <> '--'",
@@ -125,7 +127,8 @@ class PostgresWords:
     def odd(self, kind: str, raw: str) -> str | None:
         if kind in _ODD:
             return f"({_ODD[kind].format(r=raw)})"
-        return f"(jsonb_typeof({raw}) not in ('{_JSON_TYPES[kind]}', 'null'))"
+        odd = f"jsonb_typeof({raw}) not in ('{_JSON_TYPES[kind]}', 'null')"
+        return f"({odd} or length({raw}::text) > {_WHOLE_DIGITS})" if kind == "integer" else f"({odd})"
 
     def literal(self, value: Any) -> str:
         if value is None or isinstance(value, bool):
