@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import limits
 from ..runtime.signals import stopping_on_signals
 from ..store.scope import Scope
 from ..subscriptions.consumer import Consumer
@@ -16,15 +17,23 @@ __all__ = ["Worker"]
 
 
 class Worker:
-    """Any number of workers, in any number of processes, share the consumers by leases. Give each one store.
+    """Any number of workers, in any number of processes, share the consumers by leases.
 
-    `only` names the projections that this worker is for. `owner` is what `status` shows as the holder of a lease.
+    `only` names the projections that this worker is for. `owner` is what `status` shows as the holder of a lease. What a
+    worker held that died stands still for `lease_seconds` at most; one that only seemed dead can't write any more then.
     """
 
-    def __init__(self, store: Any, *, only: list[str] | None = None, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Any,
+        *,
+        only: list[str] | None = None,
+        owner: str | None = None,
+        lease_seconds: float = limits.LEASE_SECONDS,
+    ) -> None:
         scope: Scope = store._scope
         self._only = only
-        self._runner = Runner(scope, (), owner or new_owner(), self._consumers)
+        self._runner = Runner(scope, (), owner or new_owner(), self._consumers, lease_seconds=lease_seconds)
         self._scope = scope
 
     @property

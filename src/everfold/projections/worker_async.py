@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import limits
 from ..runtime.signals_async import stopping_on_signals
 from ..store.scope_async import AsyncScope
 from ..subscriptions.consumer_async import AsyncConsumer
@@ -15,15 +16,23 @@ __all__ = ["AsyncWorker"]
 
 
 class AsyncWorker:
-    """Any number of workers, in any number of processes, share the consumers by leases. Give each one store.
+    """Any number of workers, in any number of processes, share the consumers by leases.
 
-    `only` names the projections that this worker is for. `owner` is what `status` shows as the holder of a lease.
+    `only` names the projections that this worker is for. `owner` is what `status` shows as the holder of a lease. What a
+    worker held that died stands still for `lease_seconds` at most; one that only seemed dead can't write any more then.
     """
 
-    def __init__(self, store: Any, *, only: list[str] | None = None, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Any,
+        *,
+        only: list[str] | None = None,
+        owner: str | None = None,
+        lease_seconds: float = limits.LEASE_SECONDS,
+    ) -> None:
         scope: AsyncScope = store._scope
         self._only = only
-        self._runner = AsyncRunner(scope, (), owner or new_owner(), self._consumers)
+        self._runner = AsyncRunner(scope, (), owner or new_owner(), self._consumers, lease_seconds=lease_seconds)
         self._scope = scope
 
     @property

@@ -71,6 +71,7 @@ class AsyncConsumer:
         self.row: ConsumerRow | None = None
         self.scanned = 0
         self.rate: float | None = None
+        self.lease_seconds = limits.LEASE_SECONDS
         self._not_before = 0.0
         self._scope = scope
         self._policy = policy
@@ -372,7 +373,7 @@ class AsyncConsumer:
             event_id,
             events,
             parked,
-            limits.LEASE_SECONDS,
+            self.lease_seconds,
         )
 
     def _moved(self, position: int, events: int, *, parked: bool, event_id: bytes | None = None) -> None:

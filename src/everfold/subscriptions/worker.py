@@ -58,10 +58,19 @@ class Runner:
     `refresh` gives the consumers that there are now; asked again whenever the leases are renewed.
     """
 
-    def __init__(self, scope: Scope, consumers: Sequence[Consumer], owner: str, refresh: Refresh | None = None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        consumers: Sequence[Consumer],
+        owner: str,
+        refresh: Refresh | None = None,
+        *,
+        lease_seconds: float = limits.LEASE_SECONDS,
+    ) -> None:
         self.consumers = list(consumers)
         self.owner = owner
         self._refresh = refresh
+        self._lease_seconds = lease_seconds
         self.stopping = False
         self._scope = scope
         self._leased_at = 0.0
@@ -209,7 +218,7 @@ class Runner:
 
     def _keep_leases(self) -> None:
         now = time.monotonic()
-        if self._leased_at and now - self._leased_at < limits.LEASE_SECONDS / 4:
+        if self._leased_at and now - self._leased_at < self._lease_seconds / 4:
             return
         if self._refresh is not None:
             known = {c.key: c for c in self.consumers}
@@ -217,7 +226,7 @@ class Runner:
         keys = [c.key for c in self.consumers]
         wanted = keys if self._refresh is None else self._share(keys)
         held = self._scope.storage.lease(
-            self._scope.tenant, self.owner, wanted, seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at()
+            self._scope.tenant, self.owner, wanted, seconds=self._lease_seconds, now=self._scope.recorded_at()
         )
         rows = {row.key: row for row in held}
         for consumer in self.consumers:
@@ -225,6 +234,7 @@ class Runner:
             if row is None:
                 consumer.drop()
             else:
+                consumer.lease_seconds = self._lease_seconds
                 consumer.adopt(row)
         self._leased_at = now
         self._tell()
@@ -240,12 +250,12 @@ class Runner:
         """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
         tenant, storage = self._scope.tenant, self._scope.storage
         own = (presence(self.owner), 0)
-        shown = storage.lease(tenant, self.owner, [own], seconds=limits.LEASE_SECONDS, now=self._scope.recorded_at())
+        shown = storage.lease(tenant, self.owner, [own], seconds=self._lease_seconds, now=self._scope.recorded_at())
         if not shown:
             storage.transact(self._show)
             return self._share(keys)
         rows = storage.consumer_rows(tenant)
-        now = shown[0].lease_until - int(limits.LEASE_SECONDS * 1_000_000)
+        now = shown[0].lease_until - int(self._lease_seconds * 1_000_000)
         living, dead = alive(rows, now)
         mine = share(keys, living, self.owner)
         surplus = [r for r in rows if r.owner == self.owner and r.key in set(keys) - set(mine)]
@@ -253,7 +263,7 @@ class Runner:
             storage.transact(lambda transaction: self._give_up(transaction, surplus, dead))
         moment = time.monotonic()
         self._given_up.update({row.key: moment for row in surplus})
-        return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > limits.LEASE_SECONDS]
+        return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > self._lease_seconds]
 
     def _show(self, transaction: Transaction) -> None:
         transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner))])
