@@ -79,7 +79,8 @@ def builds_of(session: Session, sql: Statements, tenant: str, projections: Seque
 
 
 def locked_builds(session: Session, sql: Statements, tenant: str, projections: Sequence[str]) -> list[BuildRow]:
-    """By target, locked."""
+    """By target, locked. A later statement reads them: its snapshot has what the lock's last holder committed."""
+    session.fetch(sql["lock_builds"], tenant, pack_texts(projections))
     rows = session.fetch(sql["builds_locked"], tenant, pack_texts(projections))
     return [build_of(row) for row in rows]
 

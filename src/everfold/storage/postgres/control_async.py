@@ -82,7 +82,8 @@ async def builds_of(session: AsyncSession, sql: Statements, tenant: str, project
 async def locked_builds(
     session: AsyncSession, sql: Statements, tenant: str, projections: Sequence[str]
 ) -> list[BuildRow]:
-    """By target, locked."""
+    """By target, locked. A later statement reads them: its snapshot has what the lock's last holder committed."""
+    await session.fetch(sql["lock_builds"], tenant, pack_texts(projections))
     rows = await session.fetch(sql["builds_locked"], tenant, pack_texts(projections))
     return [build_of(row) for row in rows]
 

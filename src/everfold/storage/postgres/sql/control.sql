@@ -83,6 +83,11 @@ select @build@ from @schema@.projection_build b where b.tenant = $1 order by b.p
 select @build@ from @schema@.projection_build b where b.tenant = $1 and b.projection = any ($2)
 order by b.projection, b.version, b.generation
 
+-- name: lock_builds
+-- The right to make and change builds of these projections, those that are not there yet too. In one order.
+select pg_advisory_xact_lock(one.key)
+from (select distinct @schema@.read_model_key_v1(3, $1, p, '') as key from unnest($2::text[]) p order by 1 offset 0) one
+
 -- name: builds_locked
 -- The builds of some projections, locked in one order.
 select @build@ from @schema@.projection_build b where b.tenant = $1 and b.projection = any ($2)
