@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click import Context
+from click import Context, Group
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
@@ -30,7 +30,7 @@ CLEAN = {"EVERFOLD_DB": None, "EVERFOLD_APP": None, "NO_COLOR": None}
 
 
 def schema(command: str) -> Draft202012Validator:
-    text = (files("everfold.cli") / "schemas" / f"{command}.json").read_text(encoding="utf-8")
+    text = (files("everfold.cli") / "schemas" / f"{command.replace(' ', '-')}.json").read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text))
 
 
@@ -97,9 +97,21 @@ def run(folder: Path) -> Callable[..., Outcome]:
 
 
 def hold_to_schema(args: tuple[str, ...], outcome: Outcome) -> None:
-    command = next((arg for arg in args if arg in everfold.list_commands(Context(everfold))), "")
+    command = spelt(args)
     for line in outcome.objects if command else ():
         schema(command).validate(line)
+
+
+def spelt(args: tuple[str, ...], group: Group = everfold) -> str:
+    """The words of the command that the arguments name, as far as a schema is named after them."""
+    for place, arg in enumerate(args):
+        command = group.get_command(Context(group), arg)
+        if isinstance(command, Group):
+            rest = spelt(args[place + 1 :], command)
+            return f"{arg} {rest}" if rest else ""
+        if command is not None:
+            return arg
+    return ""
 
 
 @pytest.fixture
@@ -173,6 +185,56 @@ def shop(folder: Path) -> Callable[..., str]:
         return f"{module}:{name}"
 
     return make
+
+
+@pytest.fixture
+def hotel(shop: Callable[..., str]) -> Callable[..., str]:
+    """`hotel(version=2, broken="g7", parking=True)`: an application with projections; gives its `--app`.
+
+    `occupancy` is of documents, `revenue` a table; `broken` is the guest that the handler of occupancy fails on.
+    """
+
+    def make(version: int = 1, *, broken: str = "", parking: bool = False, extra: str = "") -> str:
+        policy = "ef.Park()" if parking else "ef.Stop()"
+        given = f"VERSION, POLICY, BROKEN, EXTRA = {version}, {policy}, {broken!r}, {extra!r}"
+        return shop(HOTEL.replace("GIVEN", given), "hotel")
+
+    return make
+
+
+HOTEL = """
+import os
+from dataclasses import dataclass
+
+import everfold as ef
+
+GIVEN
+
+hotel = ef.Module("hotel")
+
+
+@hotel.event("checked_in")
+@dataclass(frozen=True)
+class CheckedIn:
+    guest: str
+    room: int
+
+
+occupancy = ef.DocumentProjection("occupancy", version=VERSION, key=lambda event: str(event.room), on_error=POLICY)
+
+
+def count(document, event, recorded):
+    if event.guest == BROKEN:
+        raise ValueError("no such guest\\nanywhere")
+    counted = {"stays": (document or {}).get("stays", 0) + 1}
+    return {**counted, EXTRA: True} if EXTRA else counted
+
+
+occupancy.on(CheckedIn)(count)
+stays = ef.TableProjection("stays", version=1, columns={"room": ef.Integer, "number": ef.Integer}, key=["room"])
+stays.on(CheckedIn).increment(number=1).at(room="room")
+hotel.add(occupancy, stays)
+"""
 
 
 SHOP = """

@@ -14,7 +14,8 @@ import pytest
 from everfold import EventStore, errors
 from everfold.cli.failure import failure_of
 
-COMMANDS = ["migrate", "append", "read", "tail", "streams", "types", "bench", "completion", "version"]
+COMMANDS = ["migrate", "append", "read", "tail", "streams", "types"]
+COMMANDS += ["projections", "deadletters", "worker", "bench", "completion", "version"]
 HEAVY = ("asyncio", "msgspec", "psycopg", "rich", "sqlite3", "uuid_utils", "everfold.event_store", "everfold.errors")
 
 
@@ -112,6 +113,12 @@ def test_a_store_that_can_not_be_reached_has_a_code_of_its_own(run, folder):
         (errors.CommitUnknownError("gone"), 5, "commit_unknown"),
         (errors.SchemaError("old"), 2, "schema"),
         (errors.ConfigurationError("bad"), 2, "configuration"),
+        (errors.ProjectionError("p", "why"), 3, "projection"),
+        (errors.PromotionRefusedError("p", "why"), 6, "promotion_refused"),
+        (errors.ConsumerStoppedError("p", "why"), 7, "consumer_stopped"),
+        (errors.CheckpointConflictError("p@1"), 3, "checkpoint_conflict"),
+        (errors.StatementError("why"), 2, "statement"),
+        (errors.WaitTimeoutError("p", 2, 1, 5.0), 5, "wait_timeout"),
         (errors.UnknownEventTypeError("t"), 2, "unknown_event_type"),
         (OSError(28, "No space left on device", "out.txt"), 5, "system"),
         (ZeroDivisionError("division by zero"), 70, "bug"),

@@ -6,12 +6,20 @@ import json
 from importlib.resources import files
 
 import pytest
-from click import Context
+from click import Context, Group
 from jsonschema import Draft202012Validator
 
 from everfold.cli.root import everfold
 
-COMMANDS = everfold.list_commands(Context(everfold))
+
+def leaves(group=everfold, before=""):
+    """Every command that does something: `streams`, `projections list`."""
+    for name in group.list_commands(Context(group)):
+        command = group.get_command(Context(group), name)
+        yield from leaves(command, f"{before}{name} ") if isinstance(command, Group) else [f"{before}{name}"]
+
+
+COMMANDS = list(leaves())
 ENVELOPE = {
     "v": 1,
     "command": "streams",
@@ -23,12 +31,14 @@ ENVELOPE = {
 
 
 def schema(command):
-    return json.loads((files("everfold.cli") / "schemas" / f"{command}.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (files("everfold.cli") / "schemas" / f"{command.replace(' ', '-')}.json").read_text(encoding="utf-8")
+    )
 
 
 def test_every_command_has_a_schema_and_every_schema_a_command():
     found = {path.name for path in (files("everfold.cli") / "schemas").iterdir()}
-    assert found == {f"{command}.json" for command in COMMANDS}
+    assert found == {f"{command.replace(' ', '-')}.json" for command in COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -21,6 +21,7 @@ __all__ = [
     "UNREACHABLE",
     "USAGE",
     "Failure",
+    "conflict",
     "failure_of",
     "not_found",
     "refused",
@@ -61,6 +62,11 @@ def not_found(code: str, message: str, hint: str = "") -> Failure:
     return Failure(NOT_FOUND, code, message, hint)
 
 
+def conflict(code: str, message: str, hint: str = "") -> Failure:
+    """What is there isn't in the state that this takes."""
+    return Failure(CONFLICT, code, message, hint)
+
+
 def refused(code: str, message: str, hint: str = "") -> Failure:
     """It could be done, but not without being told again."""
     return Failure(REFUSED, code, message, hint)
@@ -86,6 +92,12 @@ def _of_store(error: BaseException) -> Failure | None:
     exits = (
         (errors.ConflictError, CONFLICT),
         (errors.StreamClosedError, CONFLICT),
+        (errors.CheckpointConflictError, CONFLICT),
+        (errors.PromotionRefusedError, REFUSED),
+        (errors.ConsumerStoppedError, PARTLY),
+        (errors.ProjectionError, CONFLICT),
+        (errors.StatementError, USAGE),
+        (errors.WaitTimeoutError, UNREACHABLE),
         (errors.StorageError, UNREACHABLE),
         (errors.EverfoldError, USAGE),
     )
@@ -105,6 +117,8 @@ def _hint_of(error: BaseException) -> str:
         return f"everfold read {_quoted(error.stream)} --after {max(error.actual - 5, 0)}"
     if isinstance(error, errors.UnknownEventTypeError):
         return "everfold types"
+    if isinstance(error, errors.ProjectionError):
+        return f"everfold projections show {_quoted(error.projection)}"
     return ""
 
 

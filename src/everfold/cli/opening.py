@@ -12,6 +12,8 @@ from ..event_store import EventStore
 from ..events.stream import check_tenant
 from ..limits import Limits
 from ..module import Module
+from ..projections.catalogue import Catalogue
+from ..projections.inline import inline_of
 from ..runtime.concurrency import sleep
 from ..storage.port import Storage
 from ..store.scope import Scope
@@ -38,10 +40,13 @@ def open_storage(settings: Settings) -> Iterator[Storage]:
 
 
 @contextmanager
-def open_store(settings: Settings, *, migrate: str = "never", modules: tuple[Module, ...] = ()) -> Iterator[EventStore]:
+def open_store(
+    settings: Settings, *, migrate: str = "never", modules: tuple[Module, ...] = (), appends: bool = False
+) -> Iterator[EventStore]:
     """The store, seen through the modules of --app, or through those given, or through none (untyped).
 
-    A memory store is new each time, so it gets its schema whatever `migrate` says.
+    A memory store is new each time, so it gets its schema whatever `migrate` says. `appends`: inline projections
+    are fed with what is appended; that registers those that are missing, which looking never does.
     """
     application = load_application(settings.app) if settings.app and not modules else None
     if application and application.factory:
@@ -53,7 +58,13 @@ def open_store(settings: Settings, *, migrate: str = "never", modules: tuple[Mod
     with open_storage(settings) as storage:
         storage.migrate("auto" if store_url(settings).startswith("memory:") else migrate)
         scope = Scope(storage, registry, check_tenant(settings.tenant), Limits(), sleep)
+        scope.catalogue, scope.scratch = Catalogue.of(owners, registry), _scratch
+        scope.inline = inline_of(scope) if appends else None
         yield EventStore(scope)
+
+
+def _scratch() -> Storage:
+    return connect("memory://", clock=None)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
 
+from .command import Loaders, unknown
 from .running import run
 from .settings import global_options
 
@@ -53,6 +54,24 @@ def _types() -> click.Command:
     return types
 
 
+def _projections() -> click.Command:
+    from .commands.projections.group import projections
+
+    return projections
+
+
+def _deadletters() -> click.Command:
+    from .commands.deadletters.group import deadletters
+
+    return deadletters
+
+
+def _worker() -> click.Command:
+    from .commands.worker import worker
+
+    return worker
+
+
 def _bench() -> click.Command:
     from .commands.bench import bench
 
@@ -71,13 +90,16 @@ def _version() -> click.Command:
     return version
 
 
-_COMMANDS: dict[str, Callable[[], click.Command]] = {
+_COMMANDS: Loaders = {
     "migrate": _migrate,
     "append": _append,
     "read": _read,
     "tail": _tail,
     "streams": _streams,
     "types": _types,
+    "projections": _projections,
+    "deadletters": _deadletters,
+    "worker": _worker,
     "bench": _bench,
     "completion": _completion,
     "version": _version,
@@ -99,7 +121,7 @@ class Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            _unknown(ctx, args[0])
+            unknown(ctx, args[0], _COMMANDS)
         return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
@@ -108,14 +130,6 @@ class Program(click.Group):
         if COMPLETION_VARIABLE in os.environ:
             super().main(given, "everfold", complete_var=COMPLETION_VARIABLE)
         sys.exit(run(self, given))
-
-
-def _unknown(ctx: click.Context, name: str) -> NoReturn:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, _COMMANDS, n=1)
-    advice = f"Did you mean {near[0]!r}?" if near else f"The commands are: {', '.join(_COMMANDS)}."
-    raise click.UsageError(f"there is no command {name!r}. {advice}", ctx)
 
 
 def _version_option() -> click.Option:
@@ -136,7 +150,7 @@ everfold = Program(
     params=[*global_options(hidden=False), _version_option()],
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    help="everfold: append, read, follow and inspect an event store.",
+    help="everfold: append, read and follow an event store, and operate its projections.",
     epilog="Exit codes: 0 ok, 1 found what it looks for, 2 usage, 3 conflict, 4 not found, 5 unreachable, "
     "6 refused for safety, 7 partly failed, 130 interrupted.",
 )

@@ -15,7 +15,7 @@ from .failure import Failure
 from .settings import Settings
 from .visible import prose
 
-__all__ = ["envelope", "note", "show_failure", "show_traceback", "warn", "without_secrets", "write_json"]
+__all__ = ["envelope", "note", "remark", "show_failure", "show_traceback", "warn", "without_secrets", "write_json"]
 
 
 SECRET_MIN = 4
@@ -40,6 +40,11 @@ def note(settings: Settings, text: str) -> None:
     """Progress and remarks; -q leaves them out."""
     if not settings.quiet:
         _say(settings, text)
+
+
+def remark(settings: Settings, text: str) -> None:
+    """What is told on stderr, -q or not."""
+    _say(settings, text)
 
 
 def warn(settings: Settings, text: str) -> None:

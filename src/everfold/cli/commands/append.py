@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..command import command
-from ..failure import usage
+from ..failure import refused, usage
 from ..results import show
 from ..settings import Settings
 
@@ -59,10 +59,24 @@ def append(
     expected = _expected(expect)
     plain = parse_object(_text_of(data), "--data")
     metadata = _metadata(meta)
-    with open_store(settings) as store:
+    with open_store(settings, appends=True) as store:
+        _refuse_past_inline(settings, store)
         payload = _payload(store.registry, type, plain, schema_version)
         event = NewEvent(payload, id=id, metadata=metadata, tags=tags)
         _show(settings, _append(store, stream, event, expected))
+
+
+def _refuse_past_inline(settings: Settings, store: EventStore) -> None:
+    """Without its code an inline projection would miss the event for good."""
+    if settings.app or settings.yes:
+        return
+    fed = sorted({build.name for build in store.projections().status() if build.fed == "inline"})
+    if fed:
+        raise refused(
+            "inline_projections",
+            f"the inline projections {', '.join(fed)} of this store would never see the event: their code is not here",
+            "name the application: --app package.module:name; or pass --yes if none of them handles it",
+        )
 
 
 def _append(store: EventStore, stream: str, event: NewEvent, expected: Expected) -> dict[str, Any]:

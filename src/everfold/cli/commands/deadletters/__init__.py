@@ -1,0 +1,1 @@
+"""`everfold deadletters`: a file for each kind of work."""

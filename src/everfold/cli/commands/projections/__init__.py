@@ -1,0 +1,1 @@
+"""`everfold projections`: a file for each kind of work."""
