@@ -35,9 +35,8 @@ _TAKEN = {
 
 _EVENTS = "everfold_event e not indexed"
 """By position: an index that begins with the tenant would look at its whole log for every span."""
-_DIGIT = "[0-9]"
-_DAY = f"{_DIGIT * 4}-{_DIGIT * 2}-{_DIGIT * 2}"
-_SECOND = f"{_DAY}T{_DIGIT * 2}:{_DIGIT * 2}:{_DIGIT * 2}"
+_TEXTS = ("date", "timestamp")
+"""Kinds that are taken out of their quotes: whatever is no text of theirs fails their check. Others are taken as JSON."""
 _HEX = "[0-9a-fA-F]"
 _UUID = "-".join(_HEX * count for count in (8, 4, 4, 4, 12))
 _SAFE_DIGITS = 15
@@ -82,7 +81,8 @@ class SqliteWords:
         return " and ".join(where)
 
     def raw(self, field: Field) -> str:
-        return f"nullif(d -> {_text(_path(field.path.split('.')))}, 'null')"
+        place = _text(_path(field.path.split(".")))
+        return f"d ->> {place}" if field.kind in _TEXTS else f"nullif(d -> {place}, 'null')"
 
     def value(self, kind: str, raw: str) -> str:
         inner = f"substr({raw}, 2, length({raw}) - 2)"
@@ -96,14 +96,15 @@ class SqliteWords:
             case "text":
                 return f"case when instr({raw}, '\\') = 0 then {inner} else json_extract({raw}, '$') end"
             case "timestamp":
-                fraction = f"substr(substr({raw}, 22, max(length({raw}) - 23, 0)) || '000000', 1, 6)"
-                return f"substr({raw}, 2, 19) || '.' || {fraction} || 'Z'"
+                fraction = f"substr(substr({raw}, 21, length({raw}) - 21) || '000000', 1, 6)"
+                return (
+                    f"substr({raw}, 1, 19) || case length({raw}) when 20 then '.000000Z' "
+                    f"else '.' || {fraction} || 'Z' end"
+                )
             case "uuid":
                 return f"lower({inner})"
-            case "json":
-                return raw
             case _:
-                return inner
+                return raw
 
     def odd(self, kind: str, raw: str) -> str | None:
         return f"({_ODD[kind].format(r=raw)})"
@@ -158,7 +159,9 @@ class SqliteWords:
         """Units of the last place: the digits up to one place further, and half of ten away from zero."""
         whole = f"({sql} || case when instr({sql}, '.') then '' else '.' end || '{'0' * (scale + 1)}')"
         digits = f"substr({whole}, 1, instr({whole}, '.') + {scale + 1})"
-        return f"(cast(replace({digits}, '.', '') as integer) + case when {sql} like '-%' then -5 else 5 end) / 10"
+        rounded = f"(cast(replace({digits}, '.', '') as integer) + case when {sql} glob '-*' then -5 else 5 end) / 10"
+        exact = f"substr({sql}, {-scale - 1}, 1) = '.'"  # as money is stored: with just these places
+        return f"case when {exact} then cast(replace({sql}, '.', '') as integer) else {rounded} end"
 
     def misfit(self, sql: str, type_: ColumnType) -> str | None:
         match type_.kind:
@@ -178,6 +181,14 @@ class SqliteWords:
     def shown(self, sql: str, type_: ColumnType) -> str:  # noqa: ARG002  # `load` knows them as they are
         return sql
 
+    def taken(self, sql: str, type_: ColumnType) -> str:
+        value = f"substr({sql}, 21)"
+        if type_.kind in ("integer", "biginteger", "boolean", "numeric"):
+            value = f"cast({value} as integer)"
+        if type_.kind == "numeric":
+            value = f"{value} / {10**type_.scale}.0"
+        return f"case when substr({sql}, 20, 1) = '1' then {value} end"
+
     def missing(self, type_: ColumnType | None) -> str:  # noqa: ARG002
         return "null"
 
@@ -195,20 +206,19 @@ class SqliteWords:
 
 
 _ODD = {
-    "integer": "{r} glob '*[^0-9-]*' or {r} glob '?*-*' or length({r}) > 18",
-    "number": "trim({r}, '\"') glob '*[^0-9.-]*' or trim({r}, '\"') not glob '*[0-9]*' "
-    "or trim({r}, '\"') glob '?*-*' or {r} glob '*.*.*' or length({r}) > 18 "
-    "or length(replace(replace(trim({r}, '\"'), '.', ''), '-', '')) > 15",
+    "integer": "cast(cast({r} as integer) as text) is not {r}",
+    "number": "rtrim(rtrim(rtrim({r}, '\"0123456789'), '.'), '\"0123456789') not in ('', '-', '\"-') "
+    "or {r} not glob '*[0-9]*' or {r} glob '*..*' or length({r}) > 17 or (length({r}) > 15 and {r} not glob '\"*')",
     "boolean": "{r} not in ('true', 'false')",
     "text": "{r} not glob '\"*'",
-    "date": f"{{r}} not glob '\"{_DAY}\"' or date(substr({{r}}, 2, 10), '+0 days') is not substr({{r}}, 2, 10) or {{r}} < '\"0001'",
-    "timestamp": f"{{r}} not glob '\"{_SECOND}*Z\"' or length({{r}}) not in (22, 24, 25, 26, 27, 28, 29) "
-    "or substr({r}, 21, length({r}) - 22) glob '?*[^0-9]*' or substr({r}, 21, 1) not in ('.', 'Z') "
-    "or strftime('%Y-%m-%dT%H:%M:%S', substr({r}, 2, 19), '+0 days') is not substr({r}, 2, 19) or {r} < '\"0001'",
+    "date": "date({r}, '+0 days') is not {r} or {r} < '0001'",
+    "timestamp": "strftime('%Y-%m-%dT%H:%M:%S', substr({r}, 1, 19), '+0 days') is not substr({r}, 1, 19) or {r} < '0001' "
+    "or (substr({r}, 20) <> 'Z' and (substr({r}, 20) not glob '.[0-9]*Z' or length({r}) > 27 "
+    "or substr({r}, 21, length({r}) - 21) glob '*[^0-9]*'))",
     "uuid": f"{{r}} not glob '\"{_UUID}\"'",
     "json": "{r} glob '*[0-9][eE][0-9+][0-9][0-9]*'",  # a number that no double holds
 }
-"""Of a raw value, which is JSON text: whether it isn't what the kind's codec writes. `+0 days` carries the 30th of February over."""
+"""Of a raw value: whether it isn't what the kind's codec writes. `+0 days` carries the 30th of February over."""
 
 _ENVELOPE = {
     "stream": "s.name",
