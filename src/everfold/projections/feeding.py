@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ..errors import ProjectionError
-from ..storage.control import BuildRow
+from ..storage.control import BuildRow, ConsumerRow
 from ..storage.port import Transaction
 from ..storage.read_model import Target
 from ..store.scope import Scope
@@ -36,6 +36,7 @@ def consumers(scope: Scope) -> list[Consumer]:
         if projection.timing is not Timing.LIVE:
             lifecycle.register(scope, projection)
     rows = scope.storage.build_rows(scope.tenant)
+    stored = scope.storage.consumer_rows(scope.tenant)
     found: list[Consumer] = []
     for row in rows:
         projection = scope.catalogue.defined(row.target.projection, row.target.version)
@@ -43,12 +44,18 @@ def consumers(scope: Scope) -> list[Consumer]:
             continue
         if control.code_changed(row, projection):
             _stop_changed(scope, row)
-        found += consumers_of(scope, projection, row.target, rows)
+        found += consumers_of(scope, projection, row.target, rows, stored)
     return found
 
 
-def consumers_of(scope: Scope, projection: Projection, target: Target, rows: Sequence[BuildRow]) -> list[Consumer]:
-    """One consumer per partition of a build."""
+def consumers_of(
+    scope: Scope,
+    projection: Projection,
+    target: Target,
+    rows: Sequence[BuildRow],
+    stored: Sequence[ConsumerRow],
+) -> list[Consumer]:
+    """One consumer per partition that the build was made with: each has its checkpoint, whatever the definition says now."""
     return [
         Consumer(
             scope,
@@ -56,10 +63,11 @@ def consumers_of(scope: Scope, projection: Projection, target: Target, rows: Seq
             applier_of(scope, projection, target, rows),
             query=projection.query(scope.registry),
             policy=projection.on_error,
-            partition=(number, projection.partitions),
+            partition=(row.partition, row.partitions),
             group=scope.catalogue.group_of(projection),
         )
-        for number in range(projection.partitions)
+        for row in stored
+        if row.name == target.consumer
     ]
 
 

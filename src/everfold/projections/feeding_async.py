@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ..errors import ProjectionError
-from ..storage.control import BuildRow
+from ..storage.control import BuildRow, ConsumerRow
 from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import Target
 from ..store.scope_async import AsyncScope
@@ -35,6 +35,7 @@ async def consumers(scope: AsyncScope) -> list[AsyncConsumer]:
         if projection.timing is not Timing.LIVE:
             await lifecycle_async.register(scope, projection)
     rows = await scope.storage.build_rows(scope.tenant)
+    stored = await scope.storage.consumer_rows(scope.tenant)
     found: list[AsyncConsumer] = []
     for row in rows:
         projection = scope.catalogue.defined(row.target.projection, row.target.version)
@@ -42,14 +43,18 @@ async def consumers(scope: AsyncScope) -> list[AsyncConsumer]:
             continue
         if control.code_changed(row, projection):
             await _stop_changed(scope, row)
-        found += consumers_of(scope, projection, row.target, rows)
+        found += consumers_of(scope, projection, row.target, rows, stored)
     return found
 
 
 def consumers_of(
-    scope: AsyncScope, projection: Projection, target: Target, rows: Sequence[BuildRow]
+    scope: AsyncScope,
+    projection: Projection,
+    target: Target,
+    rows: Sequence[BuildRow],
+    stored: Sequence[ConsumerRow],
 ) -> list[AsyncConsumer]:
-    """One consumer per partition of a build."""
+    """One consumer per partition that the build was made with: each has its checkpoint, whatever the definition says now."""
     return [
         AsyncConsumer(
             scope,
@@ -57,10 +62,11 @@ def consumers_of(
             applier_of(scope, projection, target, rows),
             query=projection.query(scope.registry),
             policy=projection.on_error,
-            partition=(number, projection.partitions),
+            partition=(row.partition, row.partitions),
             group=scope.catalogue.group_of(projection),
         )
-        for number in range(projection.partitions)
+        for row in stored
+        if row.name == target.consumer
     ]
 
 

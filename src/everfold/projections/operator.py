@@ -186,7 +186,8 @@ class Projections:
         progress: Callable[[ProjectionStatus], None] | None,
     ) -> None:
         rows = self._scope.storage.build_rows(self._scope.tenant)
-        consumers = consumers_of(self._scope, projection, row.target, rows)
+        stored = self._scope.storage.consumer_rows(self._scope.tenant)
+        consumers = consumers_of(self._scope, projection, row.target, rows, stored)
         for consumer in consumers:
             consumer.rate = rate
         runner = Runner(self._scope, consumers, new_owner())

@@ -187,7 +187,8 @@ class AsyncProjections:
         progress: Callable[[ProjectionStatus], None] | None,
     ) -> None:
         rows = await self._scope.storage.build_rows(self._scope.tenant)
-        consumers = consumers_of(self._scope, projection, row.target, rows)
+        stored = await self._scope.storage.consumer_rows(self._scope.tenant)
+        consumers = consumers_of(self._scope, projection, row.target, rows, stored)
         for consumer in consumers:
             consumer.rate = rate
         runner = AsyncRunner(self._scope, consumers, new_owner())

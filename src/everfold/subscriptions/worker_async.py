@@ -220,8 +220,8 @@ class AsyncRunner:
         if self._leased_at and now - self._leased_at < self._lease_seconds / 4:
             return
         if self._refresh is not None:
-            known = {c.key: c for c in self.consumers}
-            self.consumers = [known.get(c.key, c) for c in await self._refresh()]
+            known = {(c.name, c.partition): c for c in self.consumers}
+            self.consumers = [known.get((c.name, c.partition), c) for c in await self._refresh()]
         keys = [c.key for c in self.consumers]
         wanted = keys if self._refresh is None else await self._share(keys)
         held = await self._scope.storage.lease(

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import everfold as ef
 
+from ...projections.inline import inline_of
 from ...storage.port import Storage
 from ...storage.unit import Capabilities
 from ..faults import Faults
@@ -101,4 +102,6 @@ class Backend:
 
 
 def _over(store: ef.EventStore, storage: Storage) -> ef.EventStore:
-    return type(store)(replace(store._scope, storage=storage))
+    scope = replace(store._scope, storage=storage)
+    scope.inline = inline_of(scope)
+    return type(store)(scope)

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import everfold as ef
 
+from ...projections.inline_async import inline_of
 from ...storage.port_async import AsyncStorage
 from ...storage.unit import Capabilities
 from ..faults_async import AsyncFaults
@@ -70,7 +71,7 @@ class AsyncBackend:
         options.setdefault("migrate", "auto")
         store = await ef.AsyncEventStore.open(self.url, *(modules or (conformance,)), **options)
         if self._stores and not self.capabilities.several_processes:
-            store = _over(store, self._stores[0].storage)
+            store = await _over(store, self._stores[0].storage)
         self._stores.append(store)
         return store
 
@@ -78,7 +79,7 @@ class AsyncBackend:
         """A store whose storage can be told to fail, and where to tell it."""
         store = await self.open(*modules, **options)
         faults = AsyncFaults(store.storage)
-        return _over(store, faults), faults
+        return await _over(store, faults), faults
 
     async def caller(self) -> AsyncCaller:
         """A connection of the application's own, in no transaction yet."""
@@ -99,5 +100,7 @@ class AsyncBackend:
             await store.close()
 
 
-def _over(store: ef.AsyncEventStore, storage: AsyncStorage) -> ef.AsyncEventStore:
-    return type(store)(replace(store._scope, storage=storage))
+async def _over(store: ef.AsyncEventStore, storage: AsyncStorage) -> ef.AsyncEventStore:
+    scope = replace(store._scope, storage=storage)
+    scope.inline = await inline_of(scope)
+    return type(store)(scope)

@@ -308,7 +308,9 @@ class ParkedEvents:
         found = await documents(store, desks)
         assert (found["1"]["marks"], found["2"]["marks"]) == (["a", "both"], ["b", "both"])
 
-    async def test_a_value_that_a_table_can_not_hold_is_parked_and_other_streams_go_on(self, backend: AsyncBackend) -> None:
+    async def test_a_value_that_a_table_can_not_hold_is_parked_and_other_streams_go_on(
+        self, backend: AsyncBackend
+    ) -> None:
         store, hotel = await opened(backend, on_error=ef.Park())
         await append(store, stay("1", "too long", nights=2**40), stay("1", "behind"))
         await append(store, stay("2", "ahead"), stream="stay-2")

@@ -40,7 +40,10 @@ from .pages import Orders, Pages
 from .partitions import Identity, Partitions, StreamLocks
 from .payloads import Payloads
 from .projections_crashes import ProjectionCrashes
+from .projections_life import ChangedCode, Checkpoints, ProjectionLife, Rebuilds
 from .projections_policies import ParkedEvents, RetriedProjections, StoppedProjections
+from .projections_races import ProjectionRaces
+from .projections_timings import InlineProjections, Timings
 from .races import Races
 from .read_all_filters import ReadAllFilters
 from .read_stream import ReadStream
@@ -70,7 +73,9 @@ CASES = (
     AppendVersions,
     Builds,
     CachedStates,
+    ChangedCode,
     ChangedRows,
+    Checkpoints,
     CloseAndOpen,
     CodecErrors,
     ColumnValues,
@@ -85,6 +90,7 @@ CASES = (
     HorizonBehindOpenAppends,
     Identity,
     Immutability,
+    InlineProjections,
     JoinedTransactions,
     Joins,
     Leases,
@@ -99,9 +105,12 @@ CASES = (
     Partitions,
     Payloads,
     ProjectionCrashes,
+    ProjectionLife,
+    ProjectionRaces,
     Races,
     ReadAllFilters,
     ReadStream,
+    Rebuilds,
     RetriedProjections,
     Shutdown,
     SqlConditions,
@@ -114,6 +123,7 @@ CASES = (
     Targets,
     Tenancy,
     TimeTravel,
+    Timings,
     Tombstone,
     Transactions,
     Truncate,

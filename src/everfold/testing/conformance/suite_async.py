@@ -41,6 +41,9 @@ from .payloads_async import Payloads
 from .projections_crashes_async import ProjectionCrashes
 from .races_async import Races
 from .projections_policies_async import ParkedEvents, RetriedProjections, StoppedProjections
+from .projections_races_async import ProjectionRaces
+from .projections_life_async import ChangedCode, Checkpoints, ProjectionLife, Rebuilds
+from .projections_timings_async import InlineProjections, Timings
 from .read_all_filters_async import ReadAllFilters
 from .read_stream_async import ReadStream
 from .selections_async import Conditions
@@ -69,7 +72,9 @@ CASES = (
     AppendVersions,
     Builds,
     CachedStates,
+    ChangedCode,
     ChangedRows,
+    Checkpoints,
     CloseAndOpen,
     CodecErrors,
     ColumnValues,
@@ -84,6 +89,7 @@ CASES = (
     HorizonBehindOpenAppends,
     Identity,
     Immutability,
+    InlineProjections,
     JoinedTransactions,
     Joins,
     Leases,
@@ -98,9 +104,12 @@ CASES = (
     Partitions,
     Payloads,
     ProjectionCrashes,
+    ProjectionLife,
+    ProjectionRaces,
     Races,
     ReadAllFilters,
     ReadStream,
+    Rebuilds,
     RetriedProjections,
     Shutdown,
     SqlConditions,
@@ -113,6 +122,7 @@ CASES = (
     Targets,
     Tenancy,
     TimeTravel,
+    Timings,
     Tombstone,
     Transactions,
     Truncate,
