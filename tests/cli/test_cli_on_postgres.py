@@ -77,6 +77,47 @@ def test_tail_follows_what_another_process_writes_and_ends_on_ctrl_c(start, run,
     assert process.returncode == 130
 
 
+def test_a_projection_is_fed_rebuilt_verified_promoted_rolled_back_and_retired(run, write, url, hotel):
+    for number in range(8):
+        write(f"stay-{number}", "checked_in", {"guest": f"g{number}", "room": number % 4})
+    assert run("worker", "--once", "--json", "--app", hotel(), db=url).data["projections"][0]["events"] == 8
+    planned = run("projections", "rebuild", "occupancy", "--dry-run", "--app", hotel(2), db=url)
+    assert planned.rows[0][1].startswith("build occupancy@2 from the beginning of the log")
+    assert run("projections", "rebuild", "occupancy", "--json", "--app", hotel(2), db=url).code == 0
+    assert run("projections", "verify", "occupancy", "--json", db=url).data["equal"] is True
+    assert run("projections", "promote", "occupancy", "--json", db=url).code == 0
+    assert run("projections", "rollback", "occupancy", "--json", db=url).code == 0
+    assert run("projections", "promote", "occupancy", db=url).code == 0
+    assert run("projections", "retire", "occupancy", "--yes", "--json", db=url).code == 0
+    assert [row[:4] for row in run("projections", "list", db=url).rows] == [
+        ["occupancy", "2", "1", "active"],
+        ["stays", "1", "1", "active"],
+    ]
+
+
+def test_parked_events_are_retried_and_skipped(run, write, url, hotel):
+    for number in range(4):
+        write(f"stay-{number}", "checked_in", {"guest": f"g{number}", "room": 1})
+    assert run("worker", "--once", "--app", hotel(broken="g1", parking=True), db=url).code == 0
+    first, *others = [row[0] for row in run("deadletters", "list", db=url).rows]
+    assert len(others) == 2
+    assert run("deadletters", "show", first, "--json", db=url).data["behind"] == [int(other) for other in others]
+    assert run("deadletters", "skip", first, "--reason", "no guest", "--yes", "--json", db=url).code == 0
+    assert run("deadletters", "retry", "--all", "--json", "--app", hotel(), db=url).data["done"] == 2
+
+
+def test_two_workers_share_what_there_is_and_drain(start, run, write, url, hotel):
+    write("stay-1", "checked_in", {"guest": "g1", "room": 1})
+    app = hotel()
+    workers = [start("worker", "--app", app, db=url) for _ in range(2)]
+    for worker in workers:
+        next(line for line in worker.stderr if " holds " in line)
+    for worker in workers:
+        worker.send_signal(signal.SIGTERM)
+    assert [worker.communicate(timeout=60)[1].count("drained") for worker in workers] == [1, 1]
+    assert {row[10] for row in run("projections", "list", db=url).rows} == {""}
+
+
 @pytest.mark.parametrize("what", ["append", "read", "load"])
 def test_a_bench_makes_its_schema_and_measures(run, empty, what):
     done = run("bench", what, "--duration", "0.05", "--concurrency", "2", "--json", db=empty)

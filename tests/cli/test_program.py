@@ -278,6 +278,8 @@ def at_a_terminal(url, *args, **variables):
         (["migrate", "--status"], "nothing is pending"),
         (["bench", "read", "--duration", "0.01", "--yes"], "events_per_second"),
         (["version"], "everfold "),
+        (["projections", "list"], "no projection is registered"),
+        (["deadletters", "list"], "nothing is parked"),
     ],
 )
 def test_a_person_gets_tables_and_sentences(url, write, args, seen):

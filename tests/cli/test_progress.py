@@ -88,6 +88,11 @@ def test_without_any_way_made_there_is_no_rate():
     assert progress_line(at(4_000, 20), [(5.0, 4_000, 20)]) == "stays@2   40%  position 4,000 of 10,000, 20 events"
 
 
+def test_who_holds_a_build_that_does_not_move_is_named():
+    held = replace(at(4_000, 20), owner="there:7:abc")
+    assert progress_line(held, [(5.0, 4_000, 20), (9.0, 4_000, 20)]).endswith("20 events, held by there:7:abc")
+
+
 def test_an_empty_log_is_all_of_it():
     assert "100%" in progress_line(replace(BUILD, head=0, lag=0), [(0.0, 0, 0)])
 

@@ -183,6 +183,21 @@ def test_a_rebuild_that_failed_goes_on_where_it_stood(run, fed, hotel):
     assert planned.rows == [["would", "go on with occupancy@2 at position 7 of 12"]]
 
 
+def test_a_rebuild_that_was_interrupted_goes_on_where_it_stood(run, fed, hotel, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    args = ("projections", "rebuild", "occupancy", "--app", hotel(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("everfold.cli.progress.Progress.__call__", interrupted)
+        done = run(*args, db=fed)
+    assert (done.code, done.out) == (130, "")
+    assert "goes on with: everfold projections rebuild occupancy" in done.err
+    assert run(*args, "--dry-run", db=fed).rows == [["would", "go on with occupancy@2 at position 12 of 12"]]
+    assert states(run("projections", "status", "occupancy", db=fed))[1] == ("occupancy", "2", "building")
+    assert states(run(*args, db=fed)) == [("occupancy", "2", "standby")]
+
+
 def test_equal_builds_verify(run, twofold):
     done = run("projections", "verify", "occupancy", db=twofold)
     assert (done.code, done.rows[0]) == (0, ["equal", "true"])

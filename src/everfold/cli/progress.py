@@ -96,7 +96,7 @@ def _rates(build: ProjectionStatus, samples: list[Sample]) -> str:
     (began, position, events), (now, *_) = samples[0], samples[-1]
     seconds = now - began
     if seconds <= 0 or build.position == position:
-        return f"{build.events:,} events"
+        return f"{build.events:,} events{f', held by {build.owner}' if build.owner else ''}"
     left = build.lag / ((build.position - position) / seconds)
     return f"{(build.events - events) / seconds:,.0f} events/s, {duration(left)} left"
 
