@@ -207,8 +207,9 @@ class SqliteWords:
 
 _ODD = {
     "integer": "cast(cast({r} as integer) as text) is not {r}",
-    "number": "rtrim(rtrim(rtrim({r}, '\"0123456789'), '.'), '\"0123456789') not in ('', '-', '\"-') "
-    "or {r} not glob '*[0-9]*' or {r} glob '*..*' or length({r}) > 17 or (length({r}) > 15 and {r} not glob '\"*')",
+    "number": "case when {r} not glob '*[^\"0-9.]*' then {r} glob '*.*.*' or {r} in ('\"\"', '\".\"') "  # no sign: soon told
+    "else rtrim(rtrim(rtrim({r}, '\"0123456789'), '.'), '\"0123456789') not in ('-', '\"-') "
+    "or {r} not glob '*[0-9]*' or {r} glob '*..*' end or length({r}) > 17 or (length({r}) > 15 and {r} not glob '\"*')",
     "boolean": "{r} not in ('true', 'false')",
     "text": "{r} not glob '\"*'",
     "date": "date({r}, '+0 days') is not {r} or {r} < '0001'",
