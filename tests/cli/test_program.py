@@ -321,3 +321,32 @@ def test_ctrl_c_during_a_bench_ends_it_quietly(start):
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 130
+
+
+def test_a_person_sees_builds_as_a_table_and_what_is_wrong_below(run, url, write, hotel):
+    write("stay-1", "checked_in", {"guest": "g1", "room": 1})
+    run("worker", "--once", "--app", hotel(broken="g1"), db=url)
+    shown = at_a_terminal(url, "projections", "list").splitlines()
+    [table_row] = [line.split() for line in shown if line.startswith(" occupancy@1")]
+    assert table_row == ["occupancy@1", "active", "consumer", "stopped", "0", "1", "0"]
+    assert "occupancy@1 is stopped by ValueError: no such guest" in shown
+    told = at_a_terminal(url, "projections", "show", "occupancy")
+    assert ("anywhere" in told, "Traceback" in told, "history" in told) == (True, True, True)
+
+
+def test_a_person_sees_what_a_dry_run_would_do_and_what_refuses_it(run, url, write, hotel):
+    write("stay-1", "checked_in", {"guest": "g1", "room": 1})
+    run("worker", "--once", "--app", hotel(), db=url)
+    assert "would: build stays@1.2" in at_a_terminal(
+        url, "projections", "rebuild", "stays", "--dry-run", "--app", hotel()
+    )
+    assert "REFUSED: no build waits" in at_a_terminal(url, "projections", "retire", "stays", "--dry-run")
+
+
+def test_a_person_sees_letters_as_a_table_and_one_in_full(run, url, write, hotel):
+    for number in (1, 2):
+        write(f"stay-{number}", "checked_in", {"guest": f"g{number}", "room": 1})
+    run("worker", "--once", "--app", hotel(broken="g1", parking=True), db=url)
+    assert "no such guest" in at_a_terminal(url, "deadletters", "list")
+    told = at_a_terminal(url, "deadletters", "show", "1")
+    assert ("behind it   1: 2" in told, "anywhere" in told, "Traceback" in told) == (True, True, True)
