@@ -34,7 +34,7 @@ from ..storage.port import Transaction
 from ..store.scope import Scope
 from .batch import Batch
 from .consumer import Consumer, commit_together
-from .sharing import alive, presence, share
+from .sharing import alive, presence, reach, share
 
 __all__ = ["Runner", "new_owner"]
 
@@ -249,14 +249,14 @@ class Runner:
     def _share(self, keys: Sequence[ConsumerKey]) -> list[ConsumerKey]:
         """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
         tenant, storage = self._scope.tenant, self._scope.storage
-        own = (presence(self.owner), 0)
+        own, can = (presence(self.owner), 0), reach(keys)
         shown = storage.lease(tenant, self.owner, [own], seconds=self._lease_seconds, now=self._scope.recorded_at())
-        if not shown:
-            storage.transact(self._show)
+        if not shown or shown[0].epoch != can:
+            storage.transact(lambda transaction: self._show(transaction, can))
             return self._share(keys)
         rows = storage.consumer_rows(tenant)
         now = shown[0].lease_until - int(self._lease_seconds * 1_000_000)
-        living, dead = alive(rows, now)
+        living, dead = alive(rows, now, can)
         mine = share(keys, living, self.owner)
         surplus = [r for r in rows if r.owner == self.owner and r.key in set(keys) - set(mine)]
         if surplus or dead:
@@ -265,8 +265,8 @@ class Runner:
         self._given_up.update({row.key: moment for row in surplus})
         return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > self._lease_seconds]
 
-    def _show(self, transaction: Transaction) -> None:
-        transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner))])
+    def _show(self, transaction: Transaction, can: bytes) -> None:
+        transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner), epoch=can)])
 
     def _give_up(self, transaction: Transaction, surplus: Sequence[ConsumerRow], dead: Sequence[str]) -> None:
         tenant = self._scope.tenant

@@ -33,7 +33,7 @@ from ..storage.port_async import AsyncTransaction
 from ..store.scope_async import AsyncScope
 from .batch import Batch
 from .consumer_async import AsyncConsumer, commit_together
-from .sharing import alive, presence, share
+from .sharing import alive, presence, reach, share
 
 __all__ = ["AsyncRunner", "new_owner"]
 
@@ -248,16 +248,16 @@ class AsyncRunner:
     async def _share(self, keys: Sequence[ConsumerKey]) -> list[ConsumerKey]:
         """This worker's part of the consumers, and those that nobody has fed for the time of a lease."""
         tenant, storage = self._scope.tenant, self._scope.storage
-        own = (presence(self.owner), 0)
+        own, can = (presence(self.owner), 0), reach(keys)
         shown = await storage.lease(
             tenant, self.owner, [own], seconds=self._lease_seconds, now=self._scope.recorded_at()
         )
-        if not shown:
-            await storage.transact(self._show)
+        if not shown or shown[0].epoch != can:
+            await storage.transact(lambda transaction: self._show(transaction, can))
             return await self._share(keys)
         rows = await storage.consumer_rows(tenant)
         now = shown[0].lease_until - int(self._lease_seconds * 1_000_000)
-        living, dead = alive(rows, now)
+        living, dead = alive(rows, now, can)
         mine = share(keys, living, self.owner)
         surplus = [r for r in rows if r.owner == self.owner and r.key in set(keys) - set(mine)]
         if surplus or dead:
@@ -266,8 +266,8 @@ class AsyncRunner:
         self._given_up.update({row.key: moment for row in surplus})
         return [k for k in keys if k in mine or moment - self._given_up.get(k, -1e9) > self._lease_seconds]
 
-    async def _show(self, transaction: AsyncTransaction) -> None:
-        await transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner))])
+    async def _show(self, transaction: AsyncTransaction, can: bytes) -> None:
+        await transaction.save_consumers(self._scope.tenant, [ConsumerRow(presence(self.owner), epoch=can)])
 
     async def _give_up(
         self, transaction: AsyncTransaction, surplus: Sequence[ConsumerRow], dead: Sequence[str]
