@@ -358,7 +358,8 @@ def _union(queries: Sequence[Query]) -> Query:
 def _concerning(query: Query, read: Query, events: list[RecordedEvent]) -> list[RecordedEvent]:
     if query == read or query.everything:
         return events
-    return [e for e in events if query.matches(e.type, _category(e), e.tags)]
+    tagged = any(item.tags for item in query.items)  # else the tags, which are stored as text, stay unread
+    return [e for e in events if query.matches(e.type, _category(e), e.tags if tagged else ())]
 
 
 def _category(event: RecordedEvent) -> str | None:
