@@ -63,17 +63,24 @@ class DocumentFold:
         related: Callable[[RecordedEvent], Any],
         findings: Findings,
     ) -> dict[str, StoredDocument | None]:
-        """The documents that changed: None for one that goes."""
+        """The documents that changed: None for one that goes. Of an event that fails under a key nothing is kept there."""
         changed: dict[str, StoredDocument | None] = {}
+        standing: dict[str, StoredDocument | None] = {}  # by key, before the first slice of the event at hand
+        at = -1
         for index, event, one in placed:
+            if index != at:
+                at, standing = index, {}
             lane = key_lane(one.key)
             if findings.closing and findings.waits(event, lane):
                 continue
             before = changed[one.key] if one.key in changed else documents.get(one.key)
+            standing.setdefault(one.key, before)
             try:
                 after = self._step(before, event, one, related)
             except Exception as error:  # noqa: BLE001  # whatever the handler raises: the policy decides
                 findings.fail(index, event, lane, error)
+                if one.key in changed:
+                    changed[one.key] = standing[one.key]
                 continue
             if after is not before:
                 changed[one.key] = after
