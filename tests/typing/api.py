@@ -159,6 +159,82 @@ async def the_peer_with_the_same_names(store: ef.AsyncEventStore) -> None:
     assert_type(await store.head(), int)
 
 
+occupancy: Final = ef.DocumentProjection(
+    "occupancy",
+    version=2,
+    timing=ef.INLINE,
+    on_error=ef.Retry(attempts=3, then=ef.Park()),
+    key=ef.by_stream_id,
+)
+nights: Final = ef.TableProjection(
+    "nights", columns={"room": ef.Integer, "rate": ef.Numeric(14, 2), "day": ef.Date}, key=["room"]
+)
+audit: Final = ef.HandlerProjection("audit", on_error=ef.Stop(), categories=["stay"], tags=["room:7"], partitions=2)
+
+
+@occupancy.on(GuestCheckedIn, key=ef.by_tag("room"))
+def _occupied(document: dict[str, Any] | None, event: GuestCheckedIn, recorded: ef.RecordedEvent) -> dict[str, Any]:
+    return {"guest": event.guest, "position": recorded.position, "before": document}
+
+
+@audit.setup
+def _audited(transaction: Any) -> None:
+    transaction.execute("create table if not exists audit (position integer)")
+
+
+def projections(store: ef.EventStore) -> None:
+    assert_type(_occupied(None, GuestCheckedIn("Ada", 7), next(store.read_all())), dict[str, Any])
+    nights.on(GuestCheckedIn).increment(rate=ef.case(ef.field("room") > 6, 1, 2)).at(room="room")
+    nights.on(GuestCheckedOut).set(day=ef.date_of("at")).when(ef.envelope("version") > 1).at(room=ef.tag("room"))
+    hotel.add(occupancy, audit, ef.ProjectionGroup("desk", nights, ef.DocumentProjection("other", key=ef.by_stream_id)))
+    model = store.read_model(occupancy)
+    assert_type(model.count({"guest": "Ada"}), int)
+    assert_type(model.version(), int | None)
+    assert_type(model.page(order_by=["-guest"], limit=10).next, tuple[Any, ...] | None)
+    assert_type(store.read_model("nights").rows("rate > %s", (2,), order_by="day"), list[dict[str, Any]])
+    assert_type(store.wait_for(occupancy, 17, timeout=1.5), None)
+    ef.DocumentProjection("occupancy", timing="inline")  # type: ignore[arg-type]
+    ef.DocumentProjection("occupancy", on_errors=ef.Stop())  # type: ignore[call-arg]
+    ef.TableProjection("nights", columns={"room": ef.Integer})  # type: ignore[call-arg]
+
+
+def operating(store: ef.EventStore) -> None:
+    operator = store.projections()
+    assert_type(operator.status("nights"), list[ef.ProjectionStatus])
+    assert_type(operator.rebuild(nights, rate=1000.0), ef.ProjectionStatus)
+    assert_type(operator.verify(nights, ignore=["day"], expected=lambda key, old, new: old == new), ef.Verification)
+    assert_type(operator.verify("nights").equal, bool)
+    assert_type(operator.promote("nights", version=2), ef.ProjectionStatus)
+    assert_type(operator.retire("nights"), list[str])
+    for letter in store.dead_letters(nights):
+        assert_type(letter, ef.DeadLetter)
+        assert_type(store.dead_letters().retry(letter).done, int)
+        assert_type(store.dead_letters().skip(letter, reason="a test", actor="ann"), None)
+    worker = ef.Worker(store, only=["nights"])
+    assert_type(worker.run_until_caught_up(), None)
+    assert_type(worker.stop(), None)
+
+
+async def operating_has_a_peer_too(store: ef.AsyncEventStore) -> None:
+    assert_type(await store.read_model(occupancy).count(), int)
+    assert_type(await store.projections().promote("nights"), ef.ProjectionStatus)
+    async for letter in store.dead_letters():
+        assert_type(letter, ef.DeadLetter)
+    assert_type(await ef.AsyncWorker(store, only=["nights"]).run_until_caught_up(), None)
+    assert_type(await store.wait_for("nights", 17), None)
+
+
+def projections_fail_by_name(store: ef.EventStore) -> None:
+    try:
+        store.wait_for("nights", 17)
+    except ef.WaitTimeoutError as error:
+        assert_type(error.reached, int)
+        assert_type(error.state, str)
+    except ef.ConsumerStoppedError as error:
+        assert_type(error.position, int | None)
+        assert_type(error.projection, str)
+
+
 def errors_carry_their_data(store: ef.EventStore) -> None:
     try:
         store.append("stay-42", [], expected_version=7)
