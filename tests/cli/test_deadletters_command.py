@@ -82,6 +82,16 @@ def test_a_retry_says_of_what(run, parked, hotel, options):
     assert run("deadletters", "retry", *options, "--app", hotel(), db=parked).code == 2
 
 
+def test_a_name_or_a_key_that_nothing_is_known_of_is_not_found(run, parked, hotel):
+    app = hotel()
+    for args in (["list", "occupanzy"], ["retry", "--all", "--projection", "occupanzy"], ["retry", "--key", "7"]):
+        assert run("deadletters", *args, "--app", app, db=parked).code == 4
+    assert run("deadletters", "list", "stays", db=parked).code == 0
+    assert run("deadletters", "retry", "--all", "--projection", "stays", "--app", app, db=parked).rows == [
+        ["done", "0"]
+    ]
+
+
 def test_a_retry_asks_for_the_application(run, parked):
     done = run("deadletters", "retry", "--all", db=parked)
     assert (done.code, "--app" in done.err) == (2, True)

@@ -128,6 +128,13 @@ def test_what_is_logged_stands_above_the_line_in_full(screen):
     assert stream.getvalue().endswith(CLEAR_LINE)
 
 
+def test_a_name_can_not_act_on_the_terminal(screen):
+    stream = screen(True)
+    Progress(Settings(), Seconds())(replace(at(5_000), owner="\x1b[2J"))
+    assert "\x1b[2J" not in stream.getvalue()
+    assert r"\u001b[2J" in stream.getvalue()
+
+
 def test_a_line_is_cut_before_it_wraps(screen, monkeypatch):
     stream = screen(True)
     monkeypatch.setenv("COLUMNS", "30")

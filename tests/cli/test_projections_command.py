@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 
 from everfold import EventStore
+from everfold.cli.projecting import show_plan
+from everfold.cli.settings import Settings
+from everfold.projections.status import Plan
 
 STREAMS = 12
 
@@ -322,3 +326,11 @@ hotel.add(stays)
     past = run("append", "stay-2", "checked_in", "-d", '{"room": 8}', db=url)
     assert (past.code, "inline projections stays" in past.err) == (6, True)
     assert run("append", "other-1", "noted", "--yes", db=url).code == 0
+
+
+def test_what_a_plan_names_can_not_act_on_a_terminal(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout", screen)
+    show_plan(Settings(), Plan("skip", "stays", ("leave \x1b[2J out",), ("it is \u202e",)))
+    assert screen.getvalue() == "would: leave \\u001b[2J out\nREFUSED: it is \\u202e\n"

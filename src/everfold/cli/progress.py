@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .projection_view import label_of
 from .settings import Settings
 from .telling import remark
+from .visible import visible
 
 if TYPE_CHECKING:
     from ..projections.status import ProjectionStatus
@@ -74,7 +75,7 @@ class Progress:
 
     def _pin(self, line: str) -> None:
         # a line that wraps can't be cleared
-        self._line = line[: shutil.get_terminal_size().columns - 1]
+        self._line = visible(line)[: shutil.get_terminal_size().columns - 1]
         self._write(f"{CLEAR_LINE}{self._line}")
 
     def _write(self, text: str) -> None:

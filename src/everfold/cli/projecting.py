@@ -22,6 +22,7 @@ __all__ = [
     "builds_of",
     "confirmed",
     "defined",
+    "known",
     "needs_app",
     "show_builds",
     "show_plan",
@@ -39,24 +40,31 @@ def needs_app(settings: Settings, why: str) -> None:
 
 def builds_of(store: EventStore, name: str | None) -> list[ProjectionStatus]:
     """The builds of one projection, or of all. Raises Failure when there is no such projection in the store."""
-    found = store.projections().status(name)
+    there = store.projections().status()
+    found = [build for build in there if name in (None, build.name)]
     if name is not None and not found:
-        known = [build.name for build in store.projections().status()]
-        raise _missing(name, known, "this store has no build of it", "everfold projections register --app …")
+        names = [build.name for build in there]
+        raise _missing(name, names, "this store has no build of it", "everfold projections register --app …")
     return found
+
+
+def known(store: EventStore, name: str) -> None:
+    """Raise Failure unless the store has a build of it, or the application defines it."""
+    if name not in [projection.name for projection in store.projections().definitions()]:
+        builds_of(store, name)
 
 
 def defined(store: EventStore, name: str) -> None:
     """Raise Failure unless the application defines it."""
-    known = [projection.name for projection in store.projections().definitions()]
-    if name not in known:
-        raise _missing(name, known, "the application has no such projection", "add it to a module: module.add(…)")
+    names = [projection.name for projection in store.projections().definitions()]
+    if name not in names:
+        raise _missing(name, names, "the application has no such projection", "add it to a module: module.add(…)")
 
 
-def _missing(name: str, known: Iterable[str], why: str, otherwise: str) -> Failure:
+def _missing(name: str, built: Iterable[str], why: str, otherwise: str) -> Failure:
     from difflib import get_close_matches
 
-    names = sorted(set(known))
+    names = sorted(set(built))
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}" if names else otherwise
     return not_found("projection_not_found", f"no projection {name!r}: {why}", hint)
@@ -85,7 +93,7 @@ def show_plan(settings: Settings, plan: Plan, *, of: str = "projections") -> int
     """What --dry-run gives: what would happen, and what refuses it. `of`: what the step itself would give."""
     lines = [("would", step) for step in plan.steps] + [("refused", why) for why in plan.refusals]
     data = {"dry_run": True, "steps": list(plan.steps), "refusals": list(plan.refusals), of: []}
-    text = "\n".join(f"{'would' if what == 'would' else 'REFUSED'}: {value}" for what, value in lines)
+    text = "\n".join(f"{'would' if what == 'would' else 'REFUSED'}: {visible(value)}" for what, value in lines)
     show(
         settings,
         data,

@@ -31,8 +31,11 @@ def list_(settings: Settings, *, projection: str | None, state: str, after: int,
     """
     from ...letter_view import COLUMNS, NARROW, row, view
     from ...opening import open_store
+    from ...projecting import known
 
     with open_store(settings) as store:
+        if projection is not None:
+            known(store, projection)
         letters = store.dead_letters(projection).list(state=None if state == "all" else state)
         found = [view(one) for one in islice((one for one in letters if one.id > after), limit + 1)]
     shown, more = found[:limit], len(found) > limit

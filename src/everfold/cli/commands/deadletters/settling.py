@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ...command import command
-from ...failure import OK, PARTLY, conflict, usage
+from ...failure import OK, PARTLY, conflict, not_found, usage
 from ...results import show
 from ...settings import Settings
 from ...telling import warn
+
+if TYPE_CHECKING:
+    from ....event_store import EventStore
+    from ....projections.letters import Retried
 
 __all__ = ["retry", "skip"]
 
@@ -36,18 +42,35 @@ def retry(settings: Settings, *, id: int | None, projection: str | None, key: st
     with open_store(settings) as store, logs_on_stderr(settings):
         if id is not None:
             _check_parked(letter_of(store, id).state, id)
+        else:
+            _check_any(store, projection, key)
         done = store.dead_letters(projection).retry(id, key=key)
     failed = done.error is not None
-    said = f"{done.done} handled" + (
-        f"; stopped by {done.error['type']}: {done.error['message']}" if done.error else ""
-    )
-    rows: list[tuple[str, object]] = [("done", done.done)]
-    rows += [("error", f"{done.error['type']}: {done.error['message']}")] if done.error else []
-    data = {"done": done.done, "error": done.error}
-    show(settings, data, columns=COLUMNS, rows=rows, text=said, status="fail" if failed else "pass")
+    _show(settings, done)
     if failed:
         warn(settings, "one failed again, and holds the rest of its key: everfold deadletters list")
     return PARTLY if failed else OK
+
+
+def _show(settings: Settings, done: Retried) -> None:
+    from ...visible import visible
+
+    error = done.error and f"{done.error['type']}: {done.error['message']}"
+    rows: list[tuple[str, object]] = [("done", done.done), *([("error", error)] if error else [])]
+    text = visible(f"{done.done} handled{f'; stopped by {error}' if error else ''}")
+    data = {"done": done.done, "error": done.error}
+    show(settings, data, columns=COLUMNS, rows=rows, text=text, status="fail" if error else "pass")
+
+
+def _check_any(store: EventStore, projection: str | None, key: str | None) -> None:
+    """Raise when a projection or a key is named that nothing is known of."""
+    from ...projecting import known
+
+    if projection is not None:
+        known(store, projection)
+    keys = {letter.key for letter in store.dead_letters(projection).list()} if key is not None else set()
+    if key is not None and key not in keys:
+        raise not_found("letter_not_found", f"nothing is parked under the key {key!r}", "everfold deadletters list")
 
 
 @command("skip")

@@ -37,10 +37,10 @@ def pause(settings: Settings, *, name: str) -> None:
     Works without --app.
     """
     from ...opening import open_store
-    from ...projecting import builds_of, show_builds
+    from ...projecting import known, show_builds
 
     with open_store(settings) as store:
-        builds_of(store, name)
+        known(store, name)
         found = store.projections().pause(name)
     show_builds(settings, found)
 
@@ -53,10 +53,10 @@ def resume(settings: Settings, *, name: str) -> None:
     Works without --app.
     """
     from ...opening import open_store
-    from ...projecting import builds_of, show_builds
+    from ...projecting import known, show_builds
 
     with open_store(settings) as store:
-        builds_of(store, name)
+        known(store, name)
         found = store.projections().resume(name)
     show_builds(settings, found)
 
