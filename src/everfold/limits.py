@@ -86,6 +86,9 @@ CONSUMER_SPAN_BEHIND = 4000
 LEASE_SECONDS = 10.0
 """A dead worker's consumers stand still for at most this long. It is fenced all the same: a lease only saves work."""
 
+LEASE_LOOK_SECONDS = 1.0
+"""A worker renews its leases and looks for other workers this often, so that one that joins has its share within two such."""
+
 IDLE_MOVE_SECONDS = 0.02
 """A consumer that none of the new events concern moves its checkpoint at most this often."""
 

@@ -32,10 +32,15 @@ _logger = logging.getLogger("everfold.projections")
 
 def consumers(scope: Scope) -> list[Consumer]:
     """Consumers of every build that this store has the code of. Builds that are missing are registered first."""
-    for projection in scope.catalogue.projections:
-        if projection.timing is not Timing.LIVE:
-            lifecycle.register(scope, projection)
     rows = scope.storage.build_rows(scope.tenant)
+    built = {(r.target.projection, r.target.version) for r in rows if r.state in control.FED}
+    missing = [
+        p for p in scope.catalogue.projections if p.timing is not Timing.LIVE and (p.name, p.version) not in built
+    ]
+    for projection in missing:
+        lifecycle.register(scope, projection)
+    if missing:
+        rows = scope.storage.build_rows(scope.tenant)
     stored = scope.storage.consumer_rows(scope.tenant)
     found: list[Consumer] = []
     for row in rows:

@@ -31,10 +31,15 @@ _logger = logging.getLogger("everfold.projections")
 
 async def consumers(scope: AsyncScope) -> list[AsyncConsumer]:
     """Consumers of every build that this store has the code of. Builds that are missing are registered first."""
-    for projection in scope.catalogue.projections:
-        if projection.timing is not Timing.LIVE:
-            await lifecycle_async.register(scope, projection)
     rows = await scope.storage.build_rows(scope.tenant)
+    built = {(r.target.projection, r.target.version) for r in rows if r.state in control.FED}
+    missing = [
+        p for p in scope.catalogue.projections if p.timing is not Timing.LIVE and (p.name, p.version) not in built
+    ]
+    for projection in missing:
+        await lifecycle_async.register(scope, projection)
+    if missing:
+        rows = await scope.storage.build_rows(scope.tenant)
     stored = await scope.storage.consumer_rows(scope.tenant)
     found: list[AsyncConsumer] = []
     for row in rows:

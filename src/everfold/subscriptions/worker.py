@@ -218,7 +218,7 @@ class Runner:
 
     def _keep_leases(self) -> None:
         now = time.monotonic()
-        if self._leased_at and now - self._leased_at < self._lease_seconds / 4:
+        if self._leased_at and now - self._leased_at < min(self._lease_seconds / 4, limits.LEASE_LOOK_SECONDS):
             return
         if self._refresh is not None:
             known = {(c.name, c.partition): c for c in self.consumers}
