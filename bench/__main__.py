@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import growth, report, server
+from . import growth, projections, projections_report, report, server
+from .conditions import conditions
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -96,12 +94,17 @@ def main() -> int:
         for turn in range(arguments.repeats):
             for workload in wanted:
                 _turn(contestants, workload, arguments.seconds, f"{turn + 1}/{arguments.repeats}")
-        conditions = _conditions(url)
+        described = conditions(url)
         grown = growth.measure(url, Path(folder), arguments.grow) if arguments.grow else []
-    text = report.markdown(wanted, contestants, grown, conditions, RAW)
-    print(text)
+        projected = projections.measure(url, Path(folder), arguments) if arguments.projections else ""
+    text = report.markdown(wanted, contestants, grown, described, RAW)
+    print(text + projected)
     if arguments.write:
         report.write(Path(arguments.write), text)
+    if arguments.write and projected:
+        projections_report.write(
+            Path(arguments.write), "\n".join(f"- {line}" for line in described) + "\n\n" + projected
+        )
     return 0
 
 
@@ -114,9 +117,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--grow", type=int, default=0, metavar="EVENTS", help="also measure growth up to so many events"
     )
+    parser.add_argument(
+        "--no-projections",
+        dest="projections",
+        action="store_false",
+        help="leave out the part of `python -m bench.projections`",
+    )
+    parser.add_argument("--parts", nargs="*", choices=projections.WORKS, help="only these parts of the projections")
+    parser.add_argument(
+        "--rebuild",
+        type=int,
+        default=projections.REBUILD_EVENTS,
+        metavar="EVENTS",
+        help="length of the log to rebuild; 0: none",
+    )
     parser.add_argument("--folder", help="where SQLite files go (the disk to measure)")
     parser.add_argument("--write", metavar="FILE", help="put the tables between the markers of this page")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.projections = arguments.projections and (not arguments.only or bool(arguments.parts))
+    return arguments
 
 
 def _contestants(url: str, folder: Path, peers: bool) -> list[Contestant]:
@@ -188,19 +207,6 @@ def _turn(contestants: list[Contestant], workload: Workload, seconds: float, tur
             file=sys.stderr,
             flush=True,
         )
-
-
-def _conditions(url: str) -> list[str]:
-    names = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return [
-        f"{os.cpu_count()} cores ({names[0] if names else platform.machine()}), {platform.system()}, Python {platform.python_version()}; client and server on the same cores",
-        server.described(url),
-        f"SQLite {sqlite3.sqlite_version}, WAL, synchronous FULL",
-    ]
 
 
 if __name__ == "__main__":

@@ -25,8 +25,13 @@ def markdown(
 
 def write(page: Path, text: str) -> None:
     """Put the text between the page's markers, and leave the rest."""
+    between(page, BEGIN, END, text)
+
+
+def between(page: Path, begin: str, end: str, text: str) -> None:
+    """The same for any pair of markers."""
     old = page.read_text()
-    head, tail = old[: old.index(BEGIN) + len(BEGIN)], old[old.index(END) :]
+    head, tail = old[: old.index(begin) + len(begin)], old[old.index(end) :]
     page.write_text(f"{head}\n\n{text}\n{tail}")
 
 
