@@ -52,6 +52,12 @@ class Catalogue:
             )
         return max(found, key=lambda p: p.version)
 
+    def known(self, name: str, built: Iterable[str]) -> str:
+        """The name itself, of a definition or of one that was `built` before. Raises ProjectionError for any other."""
+        if name not in built:
+            self.newest(name)
+        return name
+
     def defined(self, name: str, version: int) -> Projection | None:
         """The definition of exactly this version."""
         return next((p for p in self.projections if (p.name, p.version) == (name, version)), None)

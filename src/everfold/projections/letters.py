@@ -92,6 +92,7 @@ class DeadLetters:
         self._scope.storage.transact(work)
 
     def _rows(self, state: str | None) -> Iterator[LetterRow]:
+        self._refuse_unknown()
         after = 0
         while True:
             rows = self._scope.storage.letter_rows(
@@ -103,6 +104,11 @@ class DeadLetters:
             if len(rows) < limits.LETTERS_AT_ONCE:
                 return
             after = rows[-1].id
+
+    def _refuse_unknown(self) -> None:
+        if self._projection is not None:
+            rows = self._scope.storage.build_rows(self._scope.tenant)
+            self._scope.catalogue.known(self._projection, [r.target.projection for r in rows])
 
     def _lanes(self, letter: DeadLetter | int | None, key: str | None) -> Sequence[tuple[str, str]]:
         if letter is not None:

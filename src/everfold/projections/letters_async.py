@@ -93,6 +93,7 @@ class AsyncDeadLetters:
         await self._scope.storage.transact(work)
 
     async def _rows(self, state: str | None) -> AsyncIterator[LetterRow]:
+        await self._refuse_unknown()
         after = 0
         while True:
             rows = await self._scope.storage.letter_rows(
@@ -104,6 +105,11 @@ class AsyncDeadLetters:
             if len(rows) < limits.LETTERS_AT_ONCE:
                 return
             after = rows[-1].id
+
+    async def _refuse_unknown(self) -> None:
+        if self._projection is not None:
+            rows = await self._scope.storage.build_rows(self._scope.tenant)
+            self._scope.catalogue.known(self._projection, [r.target.projection for r in rows])
 
     async def _lanes(self, letter: DeadLetter | int | None, key: str | None) -> Sequence[tuple[str, str]]:
         if letter is not None:

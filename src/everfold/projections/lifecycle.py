@@ -375,4 +375,8 @@ def _nothing_beside(rows: Sequence[BuildRow], version: int | None) -> str:
 def _nothing_to_retire(rows: Sequence[BuildRow], version: int | None) -> str:
     if version is not None and any(r.target.version == version and r.state == "active" for r in rows):
         return f"version {version} is what readers see: promote another one first"
-    return "no build waits to be retired"
+    ready = {str(r.target.version) for r in rows if r.state not in ("active", "dropped")}
+    hint = (
+        f"; beside the active one stands version {', '.join(sorted(ready))}: say version= to drop it" if ready else ""
+    )
+    return f"no build waits to be retired{hint}"

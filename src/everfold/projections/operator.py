@@ -39,7 +39,7 @@ class Projections:
 
     def status(self, name: Named | None = None) -> list[ProjectionStatus]:
         """Where every build stands, of one projection or of all; retired ones are left out."""
-        wanted = None if name is None else name_of(name)
+        wanted = None if name is None else self._known(name)
         storage, tenant = self._scope.storage, self._scope.tenant
         head = storage.head(tenant)
         consumers = storage.consumer_rows(tenant)
@@ -109,7 +109,7 @@ class Projections:
 
         `ignore` leaves fields out; `expected(key, old, new)` says which differences are meant. Both builds go on meanwhile.
         """
-        return verify.verify(self._scope, name_of(name), version=version, ignore=ignore, expected=expected)
+        return verify.verify(self._scope, self._known(name), version=version, ignore=ignore, expected=expected)
 
     def promote(self, name: Named, *, version: int | None = None, lag_max: int = lifecycle.LAG_MAX) -> ProjectionStatus:
         """Switch readers to the build beside the active one, in one transaction. The old one is fed on, for `rollback`.
@@ -117,31 +117,31 @@ class Projections:
         Raises PromotionRefusedError, and changes nothing, while it stands behind the active one or more than `lag_max` positions behind
         the log, when its code changed since it was built, when it is stopped, or when its verification found differences.
         """
-        row = lifecycle.promote(self._scope, name_of(name), version=version, lag_max=lag_max)
+        row = lifecycle.promote(self._scope, self._known(name), version=version, lag_max=lag_max)
         return self._one(row)
 
     def rollback(self, name: Named) -> ProjectionStatus:
         """Switch readers back to the version before, in one transaction. Raises PromotionRefusedError."""
-        return self._one(lifecycle.rollback(self._scope, name_of(name)))
+        return self._one(lifecycle.rollback(self._scope, self._known(name)))
 
     def retire(self, name: Named, *, version: int | None = None) -> list[str]:
         """Drop the builds that were replaced (or the one of `version`), tables and all, and give their names."""
-        rows = lifecycle.retire(self._scope, name_of(name), version=version)
+        rows = lifecycle.retire(self._scope, self._known(name), version=version)
         return [row.target.consumer for row in rows]
 
     def pause(self, name: Named) -> list[ProjectionStatus]:
-        """Have it stand still, wherever its workers run."""
-        lifecycle.pause(self._scope, name_of(name))
+        """Have it stand still, wherever its workers run; before the first of them, too."""
+        lifecycle.pause(self._scope, self._registered(name))
         return self.status(name)
 
     def resume(self, name: Named) -> list[ProjectionStatus]:
         """Have it go on where it stands, after a pause or a fault."""
-        lifecycle.resume(self._scope, name_of(name))
+        lifecycle.resume(self._scope, self._known(name))
         return self.status(name)
 
     def accept(self, name: Named) -> list[ProjectionStatus]:
         """Declare that its changed code makes the same read model, and have it go on."""
-        lifecycle.accept(self._scope, name_of(name))
+        lifecycle.accept(self._scope, self._known(name))
         return self.status(name)
 
     def history(self, name: Named) -> list[tuple[Any, Transition]]:
@@ -163,6 +163,17 @@ class Projections:
             if len(page.rows) < limits.PAGE_EVENTS:
                 return found
             after = page.rows[-1][2]
+
+    def _known(self, name: Named) -> str:
+        rows = self._scope.storage.build_rows(self._scope.tenant)
+        known: str = self._scope.catalogue.known(name_of(name), [r.target.projection for r in rows])
+        return known
+
+    def _registered(self, name: Named) -> str:
+        known = self._known(name)
+        if not self.status(known):
+            self.register(known)
+        return known
 
     def _defined(self, name: Named) -> Projection:
         projection: Projection = name if isinstance(name, Projection) else self._scope.catalogue.newest(name)

@@ -38,7 +38,7 @@ class AsyncProjections:
 
     async def status(self, name: Named | None = None) -> list[ProjectionStatus]:
         """Where every build stands, of one projection or of all; retired ones are left out."""
-        wanted = None if name is None else name_of(name)
+        wanted = None if name is None else await self._known(name)
         storage, tenant = self._scope.storage, self._scope.tenant
         head = await storage.head(tenant)
         consumers = await storage.consumer_rows(tenant)
@@ -108,7 +108,9 @@ class AsyncProjections:
 
         `ignore` leaves fields out; `expected(key, old, new)` says which differences are meant. Both builds go on meanwhile.
         """
-        return await verify_async.verify(self._scope, name_of(name), version=version, ignore=ignore, expected=expected)
+        return await verify_async.verify(
+            self._scope, await self._known(name), version=version, ignore=ignore, expected=expected
+        )
 
     async def promote(
         self, name: Named, *, version: int | None = None, lag_max: int = lifecycle_async.LAG_MAX
@@ -118,31 +120,31 @@ class AsyncProjections:
         Raises PromotionRefusedError, and changes nothing, while it stands behind the active one or more than `lag_max` positions behind
         the log, when its code changed since it was built, when it is stopped, or when its verification found differences.
         """
-        row = await lifecycle_async.promote(self._scope, name_of(name), version=version, lag_max=lag_max)
+        row = await lifecycle_async.promote(self._scope, await self._known(name), version=version, lag_max=lag_max)
         return await self._one(row)
 
     async def rollback(self, name: Named) -> ProjectionStatus:
         """Switch readers back to the version before, in one transaction. Raises PromotionRefusedError."""
-        return await self._one(await lifecycle_async.rollback(self._scope, name_of(name)))
+        return await self._one(await lifecycle_async.rollback(self._scope, await self._known(name)))
 
     async def retire(self, name: Named, *, version: int | None = None) -> list[str]:
         """Drop the builds that were replaced (or the one of `version`), tables and all, and give their names."""
-        rows = await lifecycle_async.retire(self._scope, name_of(name), version=version)
+        rows = await lifecycle_async.retire(self._scope, await self._known(name), version=version)
         return [row.target.consumer for row in rows]
 
     async def pause(self, name: Named) -> list[ProjectionStatus]:
-        """Have it stand still, wherever its workers run."""
-        await lifecycle_async.pause(self._scope, name_of(name))
+        """Have it stand still, wherever its workers run; before the first of them, too."""
+        await lifecycle_async.pause(self._scope, await self._registered(name))
         return await self.status(name)
 
     async def resume(self, name: Named) -> list[ProjectionStatus]:
         """Have it go on where it stands, after a pause or a fault."""
-        await lifecycle_async.resume(self._scope, name_of(name))
+        await lifecycle_async.resume(self._scope, await self._known(name))
         return await self.status(name)
 
     async def accept(self, name: Named) -> list[ProjectionStatus]:
         """Declare that its changed code makes the same read model, and have it go on."""
-        await lifecycle_async.accept(self._scope, name_of(name))
+        await lifecycle_async.accept(self._scope, await self._known(name))
         return await self.status(name)
 
     async def history(self, name: Named) -> list[tuple[Any, Transition]]:
@@ -164,6 +166,17 @@ class AsyncProjections:
             if len(page.rows) < limits.PAGE_EVENTS:
                 return found
             after = page.rows[-1][2]
+
+    async def _known(self, name: Named) -> str:
+        rows = await self._scope.storage.build_rows(self._scope.tenant)
+        known: str = self._scope.catalogue.known(name_of(name), [r.target.projection for r in rows])
+        return known
+
+    async def _registered(self, name: Named) -> str:
+        known = await self._known(name)
+        if not await self.status(known):
+            await self.register(known)
+        return known
 
     def _defined(self, name: Named) -> Projection:
         projection: Projection = name if isinstance(name, Projection) else self._scope.catalogue.newest(name)

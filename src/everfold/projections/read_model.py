@@ -18,7 +18,7 @@ from . import control
 from .document import DocumentProjection
 from .live import live_model
 from .projection import Projection, Timing
-from .selecting import conditions, ordering
+from .selecting import conditions, ordering, refuse_unknown
 
 __all__ = ["ReadModel", "ResultPage"]
 
@@ -97,6 +97,7 @@ class ReadModel:
         selection = self._selection(where, (), None)
 
         def ask(storage: Storage, target: Target, shape: Shape) -> Found:
+            refuse_unknown(shape, selection)
             return storage.count(self._scope.tenant, target, shape, selection)
 
         return (self._asked(ask)).count
@@ -127,6 +128,7 @@ class ReadModel:
 
     def _items(self, selection: Selection) -> list[tuple[Any, Any]]:
         def ask(storage: Storage, target: Target, shape: Shape) -> Found:
+            refuse_unknown(shape, selection)
             return storage.select(self._scope.tenant, target, shape, selection)
 
         found = self._asked(ask)

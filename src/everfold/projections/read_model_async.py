@@ -17,7 +17,7 @@ from . import control
 from .document import DocumentProjection
 from .live_async import live_model
 from .projection import Projection, Timing
-from .selecting import conditions, ordering
+from .selecting import conditions, ordering, refuse_unknown
 
 __all__ = ["AsyncReadModel", "ResultPage"]
 
@@ -96,6 +96,7 @@ class AsyncReadModel:
         selection = self._selection(where, (), None)
 
         async def ask(storage: AsyncStorage, target: Target, shape: Shape) -> Found:
+            refuse_unknown(shape, selection)
             return await storage.count(self._scope.tenant, target, shape, selection)
 
         return (await self._asked(ask)).count
@@ -126,6 +127,7 @@ class AsyncReadModel:
 
     async def _items(self, selection: Selection) -> list[tuple[Any, Any]]:
         async def ask(storage: AsyncStorage, target: Target, shape: Shape) -> Found:
+            refuse_unknown(shape, selection)
             return await storage.select(self._scope.tenant, target, shape, selection)
 
         found = await self._asked(ask)

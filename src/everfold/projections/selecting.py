@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import ConfigurationError
-from ..storage.read_model import Condition
+from ..errors import ConfigurationError, StatementError
+from ..storage.read_model import Condition, Selection, Shape
 
-__all__ = ["conditions", "ordering"]
+__all__ = ["conditions", "ordering", "refuse_unknown"]
 
 _FIELD = re.compile(r"\s*([^\s=!<>]+)\s*(=|==|!=|<|<=|>|>=|in)?\s*\Z")
 
@@ -31,6 +31,16 @@ def ordering(order_by: str | Sequence[str]) -> tuple[tuple[str, bool], ...]:
             raise ConfigurationError(f'order_by takes fields, descending with a "-" before, not {name!r}')
         found.append((words[0], name.startswith("-") or words[-1].lower() == "desc"))
     return tuple(found)
+
+
+def refuse_unknown(shape: Shape, selection: Selection) -> None:
+    """Raise StatementError for a column that the table, as readers see it, doesn't have; documents have any field."""
+    if shape.kind != "table":
+        return
+    columns = {column.name for column in shape.columns}
+    for name in (*(one.field for one in selection.where), *(name for name, _ in selection.order_by)):
+        if name not in columns:
+            raise StatementError(f"the read model has no column {name!r}; it has {', '.join(sorted(columns))}")
 
 
 def _condition(field: str, value: Any) -> Condition:

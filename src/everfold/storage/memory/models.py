@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import StatementError
 from ..read_model import Found, Selection, Shape, StoredDocument, TableChanges, Target
 from .changes import Row, changed_rows
+from .conditions import fitting
 from .journal import Journal
 from .selecting import document_candidate, matches, ordered
 
@@ -84,15 +85,17 @@ class Models:
         return Found(active, count=len(self._selected(tenant, target, shape, anywhere)))
 
     def _selected(self, tenant: str, target: Target, shape: Shape, selection: Selection) -> list[tuple[Any, Any]]:
+        table = list(self._table(tenant, target).items())
         if selection.sql is not None:
-            raise no_sql()
-        table = self._table(tenant, target).items()
+            if shape.kind != "table":
+                raise StatementError("documents have no columns for a condition in SQL")
+            table = fitting(shape, table, selection.sql, selection.parameters)
         if shape.kind == "document":
             candidates = [(pair, document_candidate(pair[0], pair[1].data)) for pair in table]
         else:
             candidates = [(pair, pair[1].__getitem__) for pair in table]
-        fitting = (one for one in candidates if matches(one[1], selection.where))
-        return ordered(fitting, selection, ("key",) if shape.kind == "document" else shape.key)
+        fit = (one for one in candidates if matches(one[1], selection.where))
+        return ordered(fit, selection, ("key",) if shape.kind == "document" else shape.key)
 
     def _table(self, tenant: str, target: Target) -> dict[Any, Any]:
         if target not in self._shapes:
@@ -102,7 +105,7 @@ class Models:
 
 def no_sql() -> StatementError:
     """The error of whoever brings SQL to memory."""
-    return StatementError("the memory store has no SQL; open the store on sqlite:// or postgresql://")
+    return StatementError("the memory store runs no statements; open the store on sqlite:// or postgresql://")
 
 
 def _given(shape: Shape, row: Row) -> Row:
