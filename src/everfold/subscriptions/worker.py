@@ -336,7 +336,7 @@ def stopped_error(name: str, fault: bytes | None) -> ConsumerStoppedError:
     return ConsumerStoppedError(
         name.partition("@")[0],
         f"{said.get('type', 'Error')}: {said.get('message', 'no reason is on record')}. It stopped there and lost nothing: "
-        "correct the cause, then resume it; or skip the event with a reason",
+        "correct the cause, then resume it; with on_error=ef.Park() it would go on with other keys",
         position=said.get("position"),
         event_type=said.get("event_type"),
         stream=said.get("stream"),
