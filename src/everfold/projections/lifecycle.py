@@ -183,15 +183,17 @@ def resume(scope: Scope, name: str) -> None:
 def accept(scope: Scope, name: str) -> None:
     """Declare that the code's change doesn't change the read model: the active build goes on with it."""
 
-    def work(transaction: Transaction) -> None:
-        for row in transaction.builds(scope.tenant, (name,)):
+    def work(transaction: Transaction) -> bool:
+        rows = transaction.builds(scope.tenant, (name,))
+        for row in rows:
             projection = scope.catalogue.defined(name, row.target.version)
             if row.state in control.FED and projection is not None and control.code_changed(row, projection):
                 changed = msgspec.structs.replace(row, code=projection.fingerprint())
                 save(scope, transaction, changed, "code accepted", {"before": row.code})
+        return any(r.state in control.FED and r.fed == "consumer" for r in rows)
 
-    scope.storage.transact(work)
-    resume(scope, name)
+    if scope.storage.transact(work):
+        resume(scope, name)
 
 
 def set_state(scope: Scope, target: Target, step: str, **fields: Any) -> BuildRow | None:

@@ -182,15 +182,17 @@ async def resume(scope: AsyncScope, name: str) -> None:
 async def accept(scope: AsyncScope, name: str) -> None:
     """Declare that the code's change doesn't change the read model: the active build goes on with it."""
 
-    async def work(transaction: AsyncTransaction) -> None:
-        for row in await transaction.builds(scope.tenant, (name,)):
+    async def work(transaction: AsyncTransaction) -> bool:
+        rows = await transaction.builds(scope.tenant, (name,))
+        for row in rows:
             projection = scope.catalogue.defined(name, row.target.version)
             if row.state in control.FED and projection is not None and control.code_changed(row, projection):
                 changed = msgspec.structs.replace(row, code=projection.fingerprint())
                 await save(scope, transaction, changed, "code accepted", {"before": row.code})
+        return any(r.state in control.FED and r.fed == "consumer" for r in rows)
 
-    await scope.storage.transact(work)
-    await resume(scope, name)
+    if await scope.storage.transact(work):
+        await resume(scope, name)
 
 
 async def set_state(scope: AsyncScope, target: Target, step: str, **fields: Any) -> BuildRow | None:
