@@ -17,7 +17,7 @@ import click
 
 import everfold as ef
 
-from . import importing, questions, screen, tour
+from . import feeding, importing, questions, rebuilding, screen, tour
 from .questions import open_store
 from .timetable import DataFileError
 
@@ -103,6 +103,65 @@ def cancellations(db: str) -> None:
     if not days:
         _not_found(f"no cancelled flights in {db}")
     _echo(screen.cancellation_lines(days))
+
+
+@commands.command()
+@click.argument("airport", type=click.Choice(["EWR", "JFK", "LGA"], case_sensitive=False))
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="YYYY-MM-DD")
+@click.option("--from", "begin", type=click.DateTime(["%H:%M"]), default="00:00", metavar="HH:MM", help="By its clock.")
+@click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, metavar="N")
+@database
+def board(airport: str, day: datetime, begin: datetime, lines: int, db: str) -> None:
+    """The departures board of an airport (read model departures)."""
+    with feeding.caught_up(db) as store:
+        found = questions.board(store, airport, day.date(), begin=begin.time(), lines=lines)
+    if not found:
+        _not_found(f"no departures from {airport} on {day:%Y-%m-%d} after {begin:%H:%M} in {db}")
+    _echo(screen.board_lines(found))
+
+
+@commands.command()
+@click.option(
+    "--airport", type=click.Choice(["EWR", "JFK", "LGA"], case_sensitive=False), help="All three, if left out."
+)
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="All days, if left out.")
+@database
+def punctuality(airport: str | None, day: datetime | None, db: str) -> None:
+    """How each carrier kept to the timetable (read model punctuality)."""
+    with feeding.caught_up(db) as store:
+        carriers = questions.punctuality(store, airport, None if day is None else day.date())
+        version = store.read_model("punctuality").version()
+    if not carriers:
+        _not_found(f"no such flights in {db}")
+    _echo(screen.punctuality_lines(carriers))
+    click.echo(tour.definition(version or 1), err=True)
+
+
+@commands.command()
+@click.argument("tail_number", metavar="[AIRCRAFT]", required=False)
+@click.option("-n", "--lines", type=click.IntRange(1), default=10, show_default=True, metavar="N")
+@database
+def rotations(tail_number: str | None, lines: int, db: str) -> None:
+    """An aircraft's last legs, or the busiest aircraft (read model rotations)."""
+    with feeding.caught_up(db) as store:
+        if tail_number is None:
+            _echo(screen.busiest_lines(questions.busiest(store, lines)))
+            return
+        rotation = questions.rotation(store, tail_number)
+    if rotation is None:
+        _not_found(f"no flights of aircraft {tail_number} in {db}")
+    _echo(screen.rotation_lines(tail_number, rotation))
+
+
+@commands.command()
+@database
+def rebuild(db: str) -> None:
+    """Build the punctuality table anew, blue-green.
+
+    Its newest version is built beside the one that readers see, compared with it, and switched to. Run an import
+    beside it: nothing is lost.
+    """
+    rebuilding.rebuild(db, click.echo)
 
 
 @commands.command("at")

@@ -1,12 +1,14 @@
 """What can happen to a flight: the events of the module `flights`, stored under these names.
 
 Times are instants in UTC. The clocks are what the timetable prints: local time at either end, without a date.
+
+`day`, `carrier` and `origin` say whose event it is wherever someone counts by them: a reader of one event needs no other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 import everfold as ef
 
@@ -32,6 +34,7 @@ flights = ef.Module("flights")
 class FlightScheduled:
     """The timetable of the day names the flight. `distance` in miles; without an aircraft when none was reported."""
 
+    day: date
     carrier: str
     number: int
     origin: str
@@ -51,6 +54,9 @@ class FlightDeparted:
 
     at: datetime
     delay: int
+    day: date
+    carrier: str
+    origin: str
 
 
 @flights.event("flight_arrived")
@@ -77,6 +83,9 @@ class FlightCancelled:
     """It never left. `due` is its departure by the timetable."""
 
     due: datetime
+    day: date
+    carrier: str
+    origin: str
 
 
 FlightEvent = FlightScheduled | FlightDeparted | FlightArrived | FlightDiverted | FlightCancelled

@@ -134,7 +134,8 @@ def _schedule(plan: FlightScheduled, state: Flight) -> FlightScheduled:
 
 def _depart(command: Depart, state: Flight) -> FlightDeparted:
     plan = _plan(state, Status.SCHEDULED, "depart")
-    return FlightDeparted(command.at, (command.at - plan.departure) // _MINUTE)
+    delay = (command.at - plan.departure) // _MINUTE
+    return FlightDeparted(command.at, delay, plan.day, plan.carrier, plan.origin)
 
 
 def _arrive(command: Arrive, state: Flight) -> FlightArrived:
@@ -152,7 +153,8 @@ def _divert(state: Flight) -> FlightDiverted:
 
 
 def _cancel(state: Flight) -> FlightCancelled:
-    return FlightCancelled(_plan(state, Status.SCHEDULED, "be cancelled").departure)
+    plan = _plan(state, Status.SCHEDULED, "be cancelled")
+    return FlightCancelled(plan.departure, plan.day, plan.carrier, plan.origin)
 
 
 def _plan(state: Flight, wanted: Status, what: str) -> FlightScheduled:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import everfold as ef
@@ -54,21 +55,24 @@ def choose(csv: Path | None, month: int | None, *, year: bool) -> Timetable:
     return chosen
 
 
-def run(url: str, timetable: Timetable, batch: int) -> Outcome:
-    """Import into the store at `url`, telling of it on stderr. Ctrl-C stops it after the batch that is under way."""
-    return asyncio.run(_import(url, timetable, batch))
+def run(url: str, timetable: Timetable, batch: int, *, until: datetime | None = None, quiet: bool = False) -> Outcome:
+    """Import into the store at `url`, telling of it on stderr. Ctrl-C stops it after the batch that is under way.
+
+    `until` ends it after the batch in which that time is reached; run again, it goes on from there.
+    """
+    return asyncio.run(_import(url, timetable, batch, until=until, quiet=quiet))
 
 
-async def _import(url: str, timetable: Timetable, batch: int) -> Outcome:
+async def _import(url: str, timetable: Timetable, batch: int, *, until: datetime | None, quiet: bool) -> Outcome:
     clock, begin = HistoryClock(), time.perf_counter()
     total = timetable.events
-    with stop_on_interrupt() as stop, telling(total) as tell:
+    with stop_on_interrupt() as stop, telling(total, quiet=quiet) as tell:
         async with (
             ef.AsyncEventStore.open(url, flights, clock=clock) as store,
             aclosing(record(store, clock, timetable, batch=batch)) as steps,
         ):
             async for step in steps:
                 tell(step)
-                if stop.asked:
+                if stop.asked or (until is not None and step.at >= until):
                     break
     return Outcome(step, total, time.perf_counter() - begin, stop.asked and step.events < total)

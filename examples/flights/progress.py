@@ -52,9 +52,11 @@ def stop_on_interrupt() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def telling(total: int) -> Iterator[Report]:
-    """Tell of every step, out of so many events."""
-    if sys.stderr.isatty():
+def telling(total: int, *, quiet: bool = False) -> Iterator[Report]:
+    """Tell of every step, out of so many events; of none when quiet."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
         with _bar() as progress:
             task = progress.add_task("flights", total=total, day="")
             yield lambda step: progress.update(task, completed=step.events, day=f"{step.at:%Y-%m-%d}")

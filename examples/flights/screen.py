@@ -8,14 +8,19 @@ from datetime import date, time, timedelta
 import everfold as ef
 
 from .flight import Flight, Status
-from .questions import Chapter
+from .projections import Departure, Rotation
+from .questions import Chapter, Punctuality
 
 __all__ = [
     "aircraft_lines",
+    "board_lines",
+    "busiest_lines",
     "cancellation_lines",
     "event_line",
     "flight_line",
     "history_lines",
+    "punctuality_lines",
+    "rotation_lines",
     "title_of",
 ]
 
@@ -76,6 +81,46 @@ def cancellation_lines(days: Mapping[date, int]) -> Iterator[str]:
         count = days.get(day, 0)
         bar = "█" * -(-count * BAR_COLUMNS // most)
         yield f"{day:%a %Y-%m-%d}  {count:>4}  {bar}".rstrip()
+
+
+def board_lines(departures: Iterable[Departure]) -> Iterator[str]:
+    """The lines of a departures board, with what became of each flight so far."""
+    yield f"{'due':<5}  {'flight':<8}  {'to':<4}  {'aircraft':<8}  {'status':<9}  left"
+    for line in departures:
+        flight, left = f"{line.carrier} {line.number}", "" if line.delay is None else _happened(line.clock, line.delay)
+        aircraft = line.aircraft or "-"
+        yield f"{line.clock:%H:%M}  {flight:<8}  {line.destination:<4}  {aircraft:<8}  {line.status:<9}  {left}".rstrip()
+
+
+def punctuality_lines(carriers: Iterable[Punctuality]) -> Iterator[str]:
+    """A line for each carrier. The mean is over the flights that left, early ones too; delays in minutes."""
+    yield "carrier  flights  cancelled  departed   late          mean delay  worst delay"
+    for one in carriers:
+        share, mean = (n / one.departed if one.departed else 0.0 for n in (one.late, one.total_delay))
+        numbers = f"{one.flights:>7,}  {one.cancelled:>9,}  {one.departed:>8,}  {one.late:>5,}  {share:>5.0%}"
+        yield f"{one.carrier:<7}  {numbers}  {mean:>10.1f} min  {one.worst_delay:>7,} min"
+
+
+def busiest_lines(aircraft: Iterable[tuple[str, Rotation]]) -> Iterator[str]:
+    """A line for each aircraft: what it did in all, and where it went last."""
+    yield f"{'aircraft':<8}  flights  cancelled  hours in the air  last legs"
+    for name, rotation in aircraft:
+        hours = f"{rotation.air_minutes // 60}:{rotation.air_minutes % 60:02}"
+        legs = ", ".join(f"{leg.origin} → {leg.destination}" for leg in rotation.legs[-2:])
+        yield f"{name:<8}  {rotation.flights:>7,}  {rotation.cancelled:>9,}  {hours:>16}  {legs}"
+
+
+def rotation_lines(aircraft: str, rotation: Rotation) -> Iterator[str]:
+    """One aircraft's sums, and its last legs."""
+    yield (
+        f"{aircraft}: {rotation.flights} flights, {rotation.arrived} arrived, {rotation.diverted} diverted, "
+        f"{rotation.cancelled} cancelled, {rotation.air_minutes // 60} h {rotation.air_minutes % 60:02} min in the air"
+    )
+    yield f"{'due (UTC)':<16}  {'from → to':<9}  {'flight':<8}  what became of it"
+    for leg in rotation.legs:
+        carrier, number = leg.flight.split("-")[3:5]
+        outcome = leg.status if leg.delay is None else f"{leg.status}, left {_delay(leg.delay)}"
+        yield f"{leg.departure:%Y-%m-%d %H:%M}  {leg.origin} → {leg.destination}  {carrier + ' ' + number:<8}  {outcome}"
 
 
 def event_line(recorded: ef.RecordedEvent) -> str:

@@ -65,6 +65,10 @@ class Timetable:
         """The days of one month only."""
         return Timetable({day: lines for day, lines in self.lines.items() if day.month == month})
 
+    def of_days(self, days: range) -> Timetable:
+        """Some days of each of its months."""
+        return Timetable({day: lines for day, lines in self.lines.items() if day.day in days})
+
     def rows(self, day: date) -> Iterator[Row]:
         """The lines of a day, by column."""
         return csv.DictReader(self.lines[day], HEADER.split(","))
@@ -101,8 +105,7 @@ def read_timetable(path: Path) -> Timetable:
 def trip_of(row: Row) -> Trip:
     """What happened to the flight of a line. Raises ValueError, KeyError or TypeError when it makes no sense."""
     plan = _plan(row)
-    day = f"{int(row['year']):04}-{int(row['month']):02}-{int(row['day']):02}"
-    name = f"{CATEGORY}-{day}-{row['carrier']}-{row['flight']}-{row['origin']}"
+    name = f"{CATEGORY}-{_day(row)}-{row['carrier']}-{row['flight']}-{row['origin']}"
     return Trip(name, ((_announced(row), Schedule(plan)), *_commands_after(plan, row)))
 
 
@@ -132,6 +135,7 @@ def _plan(row: Row) -> FlightScheduled:
     new_york = timedelta(hours=(int(row["hour"]) - hour.hour + 12) % 24 - 12)
     between = lands - leaves - (ahead_of_utc(row["dest"], new_york) - ahead_of_utc(row["origin"], new_york))
     return FlightScheduled(
+        day=_day(row),
         carrier=row["carrier"],
         number=int(row["flight"]),
         origin=row["origin"],
@@ -160,6 +164,10 @@ def _commands_after(plan: FlightScheduled, row: Row) -> tuple[tuple[datetime, Co
 def _announced(row: Row) -> datetime:
     """The timetable of a day is given out at noon, UTC, of the day before: the file does not say when it was."""
     return datetime(int(row["year"]), int(row["month"]), int(row["day"]), 12, tzinfo=timezone.utc) - _DAY
+
+
+def _day(row: Row) -> date:
+    return date(int(row["year"]), int(row["month"]), int(row["day"]))
 
 
 def _clock(digits: str) -> timedelta:

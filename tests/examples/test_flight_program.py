@@ -31,6 +31,23 @@ def test_the_demo_shows_a_flight_an_aircraft_and_the_snow_days(demo):
     assert "Wed 2013-01-30    98  " + "█" * 48 in text
 
 
+def test_the_demo_rebuilds_the_punctuality_while_the_import_goes_on(demo):
+    text = demo[1].partition("A new definition")[2].partition("One flight")[0]
+    steps = [line.split("  ")[0] for line in text.splitlines()[1:7]]
+    assert steps == ["built", "verified", "promoted", "rolled back", "promoted", "retired"]
+    assert "only in how many were late, as declared" in text
+    assert "Meanwhile, the import:\nAdded" in text
+    assert "were stored before" in text
+
+
+def test_the_demo_shows_what_a_worker_keeps_ready(demo):
+    text = demo[1]
+    assert "A worker fed departures, rotations, punctuality; they had it all" in text
+    assert "09:00  HA 51     HNL   N384HA    arrived    06:41 +1 day, 21 h 41 min late" in text
+    assert "UA         4,637         32     4,605    735    16%         8.3 min      385 min" in text
+    assert "N730MQ         74          2            111:25  LGA → RDU, LGA → RDU" in text
+
+
 def test_the_demo_keeps_to_80_columns_and_plain_text(demo):
     answers = demo[1].partition("What to try next")[0]
     assert [line for line in answers.splitlines() if len(line) > 80] == []
@@ -46,11 +63,11 @@ def test_the_demo_run_again_says_so_and_goes_on(demo):
     assert again.partition("One flight")[2] == first.partition("One flight")[2]
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(12))
 def test_what_the_demo_says_to_try_next_works(demo, number):
     folder, text = demo
     steps = text.partition("What to try next\n")[2].splitlines()
-    assert len(steps) == 8
+    assert len(steps) == 12
     words = shlex.split(steps[number])
     if words[-1] == "tail":
         follow_until_stopped(words, folder)
@@ -103,6 +120,24 @@ def test_a_flight_is_shown_as_it_was_at_a_time(ask, moment, shown):
     assert ask("at", FLIGHT, moment).stdout == shown
 
 
+def test_a_board_lists_the_departures_of_an_airport(ask):
+    lines = ask("board", "jfk", "--day", "2013-01-09", "--from", "09:00", "-n", "5").stdout.splitlines()
+    assert len(lines) == 6
+    assert lines[5] == "09:00  HA 51     HNL   N384HA    arrived    06:41 +1 day, 21 h 41 min late"
+
+
+def test_the_punctuality_of_one_day_at_one_airport_says_what_late_means(ask):
+    answer = ask("punctuality", "--airport", "LGA", "--day", "2013-01-31")
+    assert answer.stdout.splitlines()[0].split()[:5] == ["carrier", "flights", "cancelled", "departed", "late"]
+    assert answer.stderr == "Late is more than 15 min after the timetable (version 2 of the table).\n"
+
+
+def test_an_aircraft_shows_its_last_legs(ask):
+    lines = ask("rotations", "N14228").stdout.splitlines()
+    assert lines[0] == "N14228: 15 flights, 15 arrived, 0 diverted, 0 cancelled, 40 h 37 min in the air"
+    assert (len(lines), lines[-1]) == (14, "2013-01-31 22:27  EWR → PDX  UA 1593   arrived, left 9 min late")
+
+
 def test_cancellations_are_a_chart_of_31_days(ask):
     assert len(ask("cancellations").stdout.splitlines()) == 31
 
@@ -116,6 +151,10 @@ def test_cancellations_are_a_chart_of_31_days(ask):
         (["at", FLIGHT, "noon"], 2, "a time is like 2013-01-09T20:00Z"),
         (["aircraft", "N0", "--day", "2013-01-10"], 4, "no flights of aircraft N0"),
         (["aircraft", "N14228", "--day", "today"], 2, "--day"),
+        (["board", "JFK", "--day", "2014-01-01"], 4, "no departures from JFK"),
+        (["board", "HNL", "--day", "2013-01-09"], 2, "HNL"),
+        (["punctuality", "--day", "2014-01-01"], 4, "no such flights"),
+        (["rotations", "N0"], 4, "no flights of aircraft N0"),
         (["import", "--year", "--month", "2"], 2, "exclude each other"),
         (["import", "--batch", "0"], 2, "--batch"),
         (["import", "--csv", "none.csv"], 2, "none.csv can't be read"),
@@ -164,10 +203,10 @@ def test_programs_are_named_as_the_shell_finds_them(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(programs / "python"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.defpath)
-    assert tour.next_steps(tour.DATABASE)[2] == ".venv/bin/python -m examples.flights tail"
+    assert tour.next_steps(tour.DATABASE)[6] == ".venv/bin/python -m examples.flights tail"
     monkeypatch.setenv("PATH", str(programs))
-    assert tour.next_steps(tour.DATABASE)[2] == "python -m examples.flights tail"
-    assert tour.next_steps(tour.DATABASE)[4] == "everfold --db sqlite:///flights.db types"
+    assert tour.next_steps(tour.DATABASE)[6] == "python -m examples.flights tail"
+    assert tour.next_steps(tour.DATABASE)[8] == "everfold --db sqlite:///flights.db types"
 
 
 def test_the_day_of_a_flight_is_read_from_its_name():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from functools import reduce
 
 import pytest
@@ -13,15 +13,17 @@ import everfold as ef
 
 NOON = datetime(2013, 1, 9, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
-PLAN = FlightScheduled("UA", 1, "EWR", "ORD", "N1", NOON, NOON + 2 * HOUR, time(7), time(8), 719)
-LEFT = FlightDeparted(NOON + HOUR, 60)
+DAY = date(2013, 1, 9)
+WHOSE = (DAY, "UA", "EWR")
+PLAN = FlightScheduled(DAY, "UA", 1, "EWR", "ORD", "N1", NOON, NOON + 2 * HOUR, time(7), time(8), 719)
+LEFT = FlightDeparted(NOON + HOUR, 60, *WHOSE)
 HISTORIES = {
     Status.UNKNOWN: [],
     Status.SCHEDULED: [PLAN],
     Status.DEPARTED: [PLAN, LEFT],
     Status.ARRIVED: [PLAN, LEFT, FlightArrived(NOON + 3 * HOUR, 60, 100)],
     Status.DIVERTED: [PLAN, LEFT, FlightDiverted(NOON + 3 * HOUR)],
-    Status.CANCELLED: [PLAN, FlightCancelled(NOON)],
+    Status.CANCELLED: [PLAN, FlightCancelled(NOON, *WHOSE)],
 }
 COMMANDS = {
     Schedule(PLAN): Status.UNKNOWN,
@@ -51,7 +53,7 @@ def test_a_command_that_does_not_fit_the_state_is_refused(status, command):
 
 
 def test_a_flight_cannot_be_due_to_arrive_before_it_departs():
-    backwards = FlightScheduled("UA", 1, "EWR", "ORD", None, NOON, NOON, time(7), time(7), 719)
+    backwards = FlightScheduled(DAY, "UA", 1, "EWR", "ORD", None, NOON, NOON, time(7), time(7), 719)
     with pytest.raises(FlightRefusedError, match="before it is due to depart"):
         flight.decide(Schedule(backwards), Flight())
 
@@ -65,8 +67,12 @@ def test_a_flight_cannot_have_been_longer_in_the_air_than_between_the_gates():
     ("before", "command", "event"),
     [
         (Status.UNKNOWN, Schedule(PLAN), PLAN),
-        (Status.SCHEDULED, Depart(NOON - timedelta(minutes=3)), FlightDeparted(NOON - timedelta(minutes=3), -3)),
-        (Status.SCHEDULED, Cancel(), FlightCancelled(NOON)),
+        (
+            Status.SCHEDULED,
+            Depart(NOON - timedelta(minutes=3)),
+            FlightDeparted(NOON - timedelta(minutes=3), -3, *WHOSE),
+        ),
+        (Status.SCHEDULED, Cancel(), FlightCancelled(NOON, *WHOSE)),
         (Status.DEPARTED, Arrive(NOON + 3 * HOUR, 120), FlightArrived(NOON + 3 * HOUR, 60, 120)),
         (Status.DEPARTED, Divert(), FlightDiverted(NOON + 3 * HOUR)),
     ],
@@ -77,7 +83,7 @@ def test_an_accepted_command_becomes_the_event_with_its_delay(before, command, e
 
 
 def test_a_flight_that_left_early_and_was_diverted_is_due_by_the_timetable():
-    early = flight.evolve(state(Status.SCHEDULED), FlightDeparted(NOON - HOUR, -60))
+    early = flight.evolve(state(Status.SCHEDULED), FlightDeparted(NOON - HOUR, -60, *WHOSE))
     assert flight.decide(Divert(), early) == FlightDiverted(PLAN.arrival)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from itertools import pairwise
 from statistics import median
 
@@ -49,7 +49,7 @@ def test_a_flight_is_scheduled_then_departs_then_arrives(occurrences):
     assert [o.version for o in (scheduled, departed, arrived)] == [1, 2, 3]
     assert {o.stream for o in (scheduled, departed, arrived)} == {"flight-2013-01-09-HA-51-JFK"}
     assert (scheduled.event.departure, scheduled.event.arrival) == (utc(2013, 1, 9, 14), utc(2013, 1, 10, 1, 30))
-    assert departed.event == FlightDeparted(utc(2013, 1, 10, 11, 41), 1301)
+    assert departed.event == FlightDeparted(utc(2013, 1, 10, 11, 41), 1301, date(2013, 1, 9), "HA", "JFK")
     assert arrived.event == FlightArrived(utc(2013, 1, 10, 22, 42), 1272, 640)
 
 
@@ -70,7 +70,7 @@ def test_the_arrival_is_read_on_the_clock_of_the_destination(occurrences, line, 
 def test_a_cancelled_flight_has_no_departure_and_needs_no_aircraft(occurrences):
     scheduled, cancelled = occurrences(CANCELLED)
     assert scheduled.event.aircraft is None
-    assert cancelled.event == FlightCancelled(utc(2013, 1, 1, 21, 30))
+    assert cancelled.event == FlightCancelled(utc(2013, 1, 1, 21, 30), date(2013, 1, 1), "EV", "EWR")
     assert cancelled.tags == ("airport:EWR", "airport:RDU")
 
 
