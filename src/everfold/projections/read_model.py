@@ -114,6 +114,7 @@ class ReadModel:
 
         Parameters are marked `%s` on every database. Raises StatementError for SQL that the database refuses.
         """
+        self._refuse_handler()
         if self._projection.kind != "table":
             raise ConfigurationError(
                 f"{self._projection.name!r} holds documents: use find(where=...), get(key) or page(...)"
@@ -165,9 +166,12 @@ class ReadModel:
         limit: int | None,
         after: tuple[Any, ...] | None = None,
     ) -> Selection:
+        self._refuse_handler()
+        return Selection(conditions(where), order_by=ordering(order_by), after=after, limit=limit)
+
+    def _refuse_handler(self) -> None:
         if self._projection.kind == "handler":
             raise ConfigurationError(f"{self._projection.name!r} writes tables of its own: query those")
-        return Selection(conditions(where), order_by=ordering(order_by), after=after, limit=limit)
 
     def _place(self, selection: Selection, key: Any, item: Any) -> tuple[Any, ...]:
         plain = item if isinstance(item, dict) else msgspec.to_builtins(item)
