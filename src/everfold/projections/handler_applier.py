@@ -11,7 +11,7 @@ from ..storage.port import Transaction
 from ..storage.read_model import Target
 from ..store.scope import Scope
 from ..subscriptions.applier import ReadDocuments
-from ..subscriptions.batch import Findings
+from ..subscriptions.batch import Findings, stream_lane
 from .handler import HandlerProjection
 from .handler_transaction import HandlerTransaction, called
 
@@ -43,8 +43,8 @@ class HandlerApplier:
         findings = Findings(parked)
         calls: list[Call] = []
         for index, event in enumerate(events):
-            lane = self._projection.lane(event) if findings.closing or known else ""
-            if findings.closing and findings.waits(event, lane):
+            lane = self._lane(event) if findings.closing or known else ""
+            if findings.closing and any(findings.waits(event, one) for one in (stream_lane(event), lane)):
                 continue
             if event.position in known:
                 findings.fail(index, event, lane, known[event.position])
@@ -62,11 +62,17 @@ class HandlerApplier:
     def forget(self) -> None:
         """Nothing is kept."""
 
+    def _lane(self, event: RecordedEvent) -> str:
+        try:
+            return self._projection.lane(event)
+        except Exception:  # noqa: BLE001  # its key isn't known: as with documents and tables, its stream waits
+            return stream_lane(event)
+
     def _fail_unknown(self, index: int, event: RecordedEvent, findings: Findings) -> None:
         try:
             event.event  # noqa: B018  # raises UnknownEventTypeError
         except Exception as error:  # noqa: BLE001
-            findings.fail(index, event, self._projection.lane(event), error)
+            findings.fail(index, event, self._lane(event), error)
 
 
 class HandlerPlan:

@@ -10,7 +10,7 @@ from ..storage.port_async import AsyncTransaction
 from ..storage.read_model import Target
 from ..store.scope_async import AsyncScope
 from ..subscriptions.applier_async import ReadDocuments
-from ..subscriptions.batch import Findings
+from ..subscriptions.batch import Findings, stream_lane
 from .handler import HandlerProjection
 from .handler_transaction_async import AsyncHandlerTransaction, called
 
@@ -42,8 +42,8 @@ class AsyncHandlerApplier:
         findings = Findings(parked)
         calls: list[Call] = []
         for index, event in enumerate(events):
-            lane = self._projection.lane(event) if findings.closing or known else ""
-            if findings.closing and findings.waits(event, lane):
+            lane = self._lane(event) if findings.closing or known else ""
+            if findings.closing and any(findings.waits(event, one) for one in (stream_lane(event), lane)):
                 continue
             if event.position in known:
                 findings.fail(index, event, lane, known[event.position])
@@ -63,11 +63,17 @@ class AsyncHandlerApplier:
     def forget(self) -> None:
         """Nothing is kept."""
 
+    def _lane(self, event: RecordedEvent) -> str:
+        try:
+            return self._projection.lane(event)
+        except Exception:  # noqa: BLE001  # its key isn't known: as with documents and tables, its stream waits
+            return stream_lane(event)
+
     def _fail_unknown(self, index: int, event: RecordedEvent, findings: Findings) -> None:
         try:
             event.event  # noqa: B018  # raises UnknownEventTypeError
         except Exception as error:  # noqa: BLE001
-            findings.fail(index, event, self._projection.lane(event), error)
+            findings.fail(index, event, self._lane(event), error)
 
 
 class AsyncHandlerPlan:

@@ -21,7 +21,7 @@ from ..crash import Crash
 from ..faults import Faults
 from .backend import Backend
 from .needs import needs
-from .projections_domain import hotel_of, rooms_model, stay
+from .projections_domain import hotel_of, rooms_model, stay, takings_model
 from .projections_steps import agree, append, caught_up, documents, lease_over, over, parked, seen_marks
 from .reading import log_of
 
@@ -72,6 +72,28 @@ class ProjectionCrashes:
             agree(store, hotel, broken=("bad",))
             assert parked(store, hotel.rooms) == [("2", "bad"), ("1", "bad"), ("2", "e"), ("1", "f")]
         assert 20 < number < 499
+
+    def test_a_table_fed_inside_the_database_holds_each_event_once_too(
+        self, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "CONSUMER_SPAN_BEHIND", 1)
+        monkeypatch.setattr(limits, "CONSUMER_SPAN_POSITIONS", 200)
+        clock, hotel = VirtualClock(), hotel_of()
+        base = backend.open(hotel.module, clock=clock)
+
+        def work(store: ef.EventStore) -> None:
+            caught_up(store, only=["takings"])
+
+        for number in range(1, 500):
+            store = over(base, tenant=f"t{number}")
+            filled(store)
+            through = struck(store, number, work)
+            lease_over(clock)
+            work(store)
+            assert documents(store, hotel.takings) == takings_model(log_of(store))
+            if through:
+                break
+        assert 10 < number < 499
 
     @needs("runs_sql")
     def test_a_group_with_a_handler_that_dies_at_any_call_does_so_too(self, backend: Backend) -> None:

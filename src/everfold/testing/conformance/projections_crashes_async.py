@@ -20,7 +20,7 @@ from ..crash import Crash
 from ..faults_async import AsyncFaults
 from .backend_async import AsyncBackend
 from .needs import needs
-from .projections_domain import hotel_of, rooms_model, stay
+from .projections_domain import hotel_of, rooms_model, stay, takings_model
 from .projections_steps_async import agree, append, caught_up, documents, lease_over, over, parked, seen_marks
 from .reading_async import log_of
 
@@ -71,6 +71,28 @@ class ProjectionCrashes:
             await agree(store, hotel, broken=("bad",))
             assert await parked(store, hotel.rooms) == [("2", "bad"), ("1", "bad"), ("2", "e"), ("1", "f")]
         assert 20 < number < 499
+
+    async def test_a_table_fed_inside_the_database_holds_each_event_once_too(
+        self, backend: AsyncBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "CONSUMER_SPAN_BEHIND", 1)
+        monkeypatch.setattr(limits, "CONSUMER_SPAN_POSITIONS", 200)
+        clock, hotel = VirtualClock(), hotel_of()
+        base = await backend.open(hotel.module, clock=clock)
+
+        async def work(store: ef.AsyncEventStore) -> None:
+            await caught_up(store, only=["takings"])
+
+        for number in range(1, 500):
+            store = over(base, tenant=f"t{number}")
+            await filled(store)
+            through = await struck(store, number, work)
+            lease_over(clock)
+            await work(store)
+            assert await documents(store, hotel.takings) == takings_model(await log_of(store))
+            if through:
+                break
+        assert 10 < number < 499
 
     @needs("runs_sql")
     async def test_a_group_with_a_handler_that_dies_at_any_call_does_so_too(self, backend: AsyncBackend) -> None:

@@ -329,3 +329,19 @@ class ParkedEvents:
         hotel.broken.clear()
         store.dead_letters(hotel.seen).retry()
         assert seen_marks(store, f"{table}_v1") == ["a", "b", "bad", "c", "d"]
+
+    @needs("runs_sql")
+    def test_a_handler_with_a_key_parks_what_has_none_under_its_stream(self, backend: Backend) -> None:
+        """The key of an event that can't be decoded is unknown."""
+        table = "seen_" + new_id_bytes().hex()
+        store, hotel = opened(backend, "bad", sql=True, plain=False, table=table, on_error=ef.Park())
+        append_raw(store, b'{"room":[]}', stream="stay-2")
+        append(store, stay("7", "behind"), stream="stay-2")
+        append(store, stay("7", "ahead"), stream="stay-3")
+        for _ in range(2):
+            caught_up(store)
+            append_raw(store, b'{"room":[]}', stream="stay-4")
+        assert hotel.seen is not None
+        letters = [(x.key, bool(x.error)) for x in store.dead_letters(hotel.seen)]
+        assert letters == [("1", True), ("1", False), ("stay-2", True), ("stay-2", False), ("stay-4", True)]
+        assert seen_marks(store, f"{table}_v1") == ["a", "b", "c", "ahead"]

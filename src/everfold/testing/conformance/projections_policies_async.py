@@ -334,3 +334,19 @@ class ParkedEvents:
         hotel.broken.clear()
         await store.dead_letters(hotel.seen).retry()
         assert await seen_marks(store, f"{table}_v1") == ["a", "b", "bad", "c", "d"]
+
+    @needs("runs_sql")
+    async def test_a_handler_with_a_key_parks_what_has_none_under_its_stream(self, backend: AsyncBackend) -> None:
+        """The key of an event that can't be decoded is unknown."""
+        table = "seen_" + new_id_bytes().hex()
+        store, hotel = await opened(backend, "bad", sql=True, plain=False, table=table, on_error=ef.Park())
+        await append_raw(store, b'{"room":[]}', stream="stay-2")
+        await append(store, stay("7", "behind"), stream="stay-2")
+        await append(store, stay("7", "ahead"), stream="stay-3")
+        for _ in range(2):
+            await caught_up(store)
+            await append_raw(store, b'{"room":[]}', stream="stay-4")
+        assert hotel.seen is not None
+        letters = [(x.key, bool(x.error)) async for x in store.dead_letters(hotel.seen)]
+        assert letters == [("1", True), ("1", False), ("stay-2", True), ("stay-2", False), ("stay-4", True)]
+        assert await seen_marks(store, f"{table}_v1") == ["a", "b", "c", "ahead"]

@@ -173,6 +173,28 @@ class ProjectionRaces:
         self._run_and_append(inn)
         inn.counted_once()
 
+    def test_letters_that_are_retried_while_a_worker_runs_are_handled_once_and_in_order(self, backend: Backend) -> None:
+        inn = Inn.opened(backend, on_error=ef.Park(), group=True)
+        letters = inn.store.dead_letters(inn.hotel.rooms)
+        inn.hotel.broken.add("m4")
+        caught_up(inn.store)
+        worker = ef.Worker(inn.store)
+
+        def retry() -> None:
+            try:
+                for number in range(12):
+                    (inn.hotel.broken.clear if number % 3 == 2 else partial(inn.hotel.broken.add, f"x{number}"))()
+                    result = append(inn.store, stay("1", f"x{number}", "2"), stay("2", f"y{number}"))
+                    letters.retry()
+                inn.store.wait_for(inn.hotel.rooms, result.position, timeout=30.0)
+            finally:
+                worker.stop()
+
+        assert race([worker.run, retry]) == [None, None]
+        inn.hotel.broken.clear()
+        letters.retry()
+        agree(inn.store, inn.hotel)
+
     def test_clocks_that_jump_back_and_forth_make_no_difference(self, backend: Backend) -> None:
         inn = Inn.opened(backend)
         jumps = iter([86_400.0, -172_800.0, 3600.0, -1.0, 90_000.0])
