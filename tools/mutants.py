@@ -9,7 +9,7 @@ table names did not fail. The tests themselves are run once on the unchanged sou
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import re
 import shutil
@@ -23,20 +23,18 @@ from types import ModuleType
 from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "tests" / "mutants" / "table.py"
+TABLES = ROOT / "tests" / "mutants"
 SECONDS_MAX = 60
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 OPTIONS = ("-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-profile=mutants")
 
 
 def table() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants_table", TABLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The table, as a module of a package of its own: it imports its neighbours."""
+    package = ModuleType("mutants_of_everfold")
+    package.__path__ = [str(TABLES)]
+    sys.modules[package.__name__] = package
+    return importlib.import_module(f"{package.__name__}.table")
 
 
 class Mutant(Protocol):

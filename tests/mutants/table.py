@@ -6,7 +6,11 @@ exactly once in its file. `tools/mutants.py` applies one mutant after the other 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .consumers import CONSUMERS
+from .mutant import Mutant
+from .mutant import mutants_in as _in
+from .projections import PROJECTIONS
+from .read_models import READ_MODELS
 
 MEMORY = "tests/conformance/test_memory_async.py::Test"
 DECIDERS = "tests/interleaving/test_deciders_meet.py::"
@@ -17,21 +21,7 @@ REPETITION = "tests/properties/test_repetition_properties.py::"
 QUERIES = "tests/properties/test_query_properties.py::"
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """In `file` (below src/everfold) `line` becomes `mutated`; then each of `tests` fails."""
-
-    file: str
-    line: str
-    mutated: str
-    tests: tuple[str, ...]
-
-
-def _in(file: str, *mutants: tuple[str, str, tuple[str, ...]]) -> tuple[Mutant, ...]:
-    return tuple(Mutant(file, line, mutated, tests) for line, mutated, tests in mutants)
-
-
-MUTANTS = (
+MUTANTS: tuple[Mutant, ...] = (
     # Judging a unit, in memory
     *_in(
         "storage/memory/log.py",
@@ -448,4 +438,7 @@ MUTANTS = (
             (f"{MEMORY}LostReply::test_the_error_carries_the_events_with_their_ids",),
         ),
     ),
+    *CONSUMERS,
+    *PROJECTIONS,
+    *READ_MODELS,
 )

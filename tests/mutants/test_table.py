@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .table import MUTANTS, Mutant
+from .mutant import Mutant
+from .table import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 IDS = [f"{mutant.file}:{mutant.mutated.strip()[:40]}" for mutant in MUTANTS]
