@@ -217,10 +217,12 @@ def into_column(column: Column, kind: str, compute: Compute) -> Compute:
 
 
 def _converter(type_: ColumnType, kind: str) -> Callable[[Any], Any]:
-    if type_.kind == "numeric" and kind == "number":
+    if type_.kind == "numeric":
         return _to_numeric(type_)
-    if type_.kind in ("integer", "biginteger") and kind == "integer":
+    if type_.kind in ("integer", "biginteger"):
         return _to_integer(type_)
+    if type_.kind == "text":
+        return _to_text(type_)
     if type_.kind in ("date", "boolean") and kind == type_.kind:
         return _same
     return type_.convert
@@ -246,4 +248,9 @@ def _to_numeric(type_: ColumnType) -> Callable[[Any], Any]:
 def _to_integer(type_: ColumnType) -> Callable[[Any], Any]:
     end = 2**31 if type_.kind == "integer" else 2**63
     convert = type_.convert
-    return lambda value: value if -end <= value < end else convert(value)
+    return lambda value: value if type(value) is int and -end <= value < end else convert(value)
+
+
+def _to_text(type_: ColumnType) -> Callable[[Any], Any]:
+    convert = type_.convert
+    return lambda value: value if type(value) is str and "\0" not in value else convert(value)
