@@ -14,7 +14,7 @@ from ...storage.unit import EncodedEvent, StreamAppend, Unit
 from .backend import Backend
 from .needs import needs
 from .projections_domain import Hotel, Stayed, hotel_of, rooms_model, stay
-from .projections_steps import agree, append, caught_up, documents, parked, seen_marks
+from .projections_steps import agree, append, caught_up, documents, letters_of, parked, seen_marks
 from .reading import log_of
 
 AT_ONCE: dict[str, Any] = {"delay": 0.0, "delay_max": 0.0}
@@ -181,7 +181,7 @@ class ParkedEvents:
         caught_up(store)
         agree(store, hotel, broken=("bad",))
         assert parked(store, hotel.rooms) == [("1", "bad"), ("1", "d"), ("1", "e")]
-        first, *behind = [letter for letter in store.dead_letters(hotel.rooms)]
+        first, *behind = letters_of(store.dead_letters(hotel.rooms))
         assert (first.projection, first.version, first.stream, first.event_type) == ("rooms", 1, "stay-1", "stayed")
         assert first.error is not None
         assert (first.error["type"], first.attempts) == ("ValueError", 1)
@@ -219,18 +219,18 @@ class ParkedEvents:
         hotel.broken.clear()
         assert (store.dead_letters(hotel.rooms).retry(key="2")).done == 1
         assert parked(store, hotel.rooms) == [("1", "bad"), ("1", "d")]
-        first, *_ = [letter for letter in store.dead_letters(hotel.rooms)]
+        first, *_ = letters_of(store.dead_letters(hotel.rooms))
         assert (store.dead_letters().retry(first)).done == 2
         agree(store, hotel)
 
     def test_a_skipped_event_is_left_out_and_who_did_it_and_why_is_kept(self, backend: Backend) -> None:
         store, hotel = opened(backend, "bad", on_error=ef.Park())
         caught_up(store)
-        first, *_ = [letter for letter in store.dead_letters(hotel.rooms)]
+        first, *_ = letters_of(store.dead_letters(hotel.rooms))
         with pytest.raises(ef.ConfigurationError, match="reason"):
             store.dead_letters(hotel.rooms).skip(first, reason="")
         store.dead_letters(hotel.rooms).skip(first, reason="typed twice", actor="ada")
-        skipped = [letter for letter in store.dead_letters(hotel.rooms).list(state="skipped")]
+        skipped = letters_of(store.dead_letters(hotel.rooms).list(state="skipped"))
         assert [(x.position, x.reason, x.actor) for x in skipped] == [(first.position, "typed twice", "ada")]
         assert (store.dead_letters(hotel.rooms).retry()).done == 1
         assert (documents(store, hotel.rooms))["1"]["marks"] == ["a", "d"]
@@ -267,7 +267,7 @@ class ParkedEvents:
         append(store, stay("7", "ahead"), stream="stay-3")
         caught_up(store)
         for projection in (hotel.rooms, hotel.takings):
-            letters = [letter for letter in store.dead_letters(projection)]
+            letters = letters_of(store.dead_letters(projection))
             assert [x.stream for x in letters] == ["stay-2", "stay-2"]
             store.dead_letters(projection).skip(letters[0], reason="lost for good")
             assert (store.dead_letters(projection).retry()).done == 1
@@ -310,7 +310,7 @@ class ParkedEvents:
         append(store, stay("1", "too long", nights=2**40), stay("1", "behind"))
         append(store, stay("2", "ahead"), stream="stay-2")
         caught_up(store)
-        letters = [letter for letter in store.dead_letters(hotel.takings)]
+        letters = letters_of(store.dead_letters(hotel.takings))
         assert [bool(x.error) for x in letters] == [True, False]
         rows = documents(store, hotel.takings)
         assert (rows["1"]["stays"], rows["2"]["stays"]) == (3, 3)

@@ -13,7 +13,7 @@ from ...storage.unit import EncodedEvent, StreamAppend, Unit
 from .backend_async import AsyncBackend
 from .needs import needs
 from .projections_domain import Hotel, Stayed, hotel_of, rooms_model, stay
-from .projections_steps_async import agree, append, caught_up, documents, parked, seen_marks
+from .projections_steps_async import agree, append, caught_up, documents, letters_of, parked, seen_marks
 from .reading_async import log_of
 
 AT_ONCE: dict[str, Any] = {"delay": 0.0, "delay_max": 0.0}
@@ -182,7 +182,7 @@ class ParkedEvents:
         await caught_up(store)
         await agree(store, hotel, broken=("bad",))
         assert await parked(store, hotel.rooms) == [("1", "bad"), ("1", "d"), ("1", "e")]
-        first, *behind = [letter async for letter in store.dead_letters(hotel.rooms)]
+        first, *behind = await letters_of(store.dead_letters(hotel.rooms))
         assert (first.projection, first.version, first.stream, first.event_type) == ("rooms", 1, "stay-1", "stayed")
         assert first.error is not None
         assert (first.error["type"], first.attempts) == ("ValueError", 1)
@@ -220,18 +220,18 @@ class ParkedEvents:
         hotel.broken.clear()
         assert (await store.dead_letters(hotel.rooms).retry(key="2")).done == 1
         assert await parked(store, hotel.rooms) == [("1", "bad"), ("1", "d")]
-        first, *_ = [letter async for letter in store.dead_letters(hotel.rooms)]
+        first, *_ = await letters_of(store.dead_letters(hotel.rooms))
         assert (await store.dead_letters().retry(first)).done == 2
         await agree(store, hotel)
 
     async def test_a_skipped_event_is_left_out_and_who_did_it_and_why_is_kept(self, backend: AsyncBackend) -> None:
         store, hotel = await opened(backend, "bad", on_error=ef.Park())
         await caught_up(store)
-        first, *_ = [letter async for letter in store.dead_letters(hotel.rooms)]
+        first, *_ = await letters_of(store.dead_letters(hotel.rooms))
         with pytest.raises(ef.ConfigurationError, match="reason"):
             await store.dead_letters(hotel.rooms).skip(first, reason="")
         await store.dead_letters(hotel.rooms).skip(first, reason="typed twice", actor="ada")
-        skipped = [letter async for letter in store.dead_letters(hotel.rooms).list(state="skipped")]
+        skipped = await letters_of(store.dead_letters(hotel.rooms).list(state="skipped"))
         assert [(x.position, x.reason, x.actor) for x in skipped] == [(first.position, "typed twice", "ada")]
         assert (await store.dead_letters(hotel.rooms).retry()).done == 1
         assert (await documents(store, hotel.rooms))["1"]["marks"] == ["a", "d"]
@@ -268,7 +268,7 @@ class ParkedEvents:
         await append(store, stay("7", "ahead"), stream="stay-3")
         await caught_up(store)
         for projection in (hotel.rooms, hotel.takings):
-            letters = [letter async for letter in store.dead_letters(projection)]
+            letters = await letters_of(store.dead_letters(projection))
             assert [x.stream for x in letters] == ["stay-2", "stay-2"]
             await store.dead_letters(projection).skip(letters[0], reason="lost for good")
             assert (await store.dead_letters(projection).retry()).done == 1
@@ -315,7 +315,7 @@ class ParkedEvents:
         await append(store, stay("1", "too long", nights=2**40), stay("1", "behind"))
         await append(store, stay("2", "ahead"), stream="stay-2")
         await caught_up(store)
-        letters = [letter async for letter in store.dead_letters(hotel.takings)]
+        letters = await letters_of(store.dead_letters(hotel.takings))
         assert [bool(x.error) for x in letters] == [True, False]
         rows = await documents(store, hotel.takings)
         assert (rows["1"]["stays"], rows["2"]["stays"]) == (3, 3)

@@ -19,6 +19,7 @@ from .backend_async import AsyncBackend
 from .needs import needs
 from .projections_domain import Hotel, hotel_of, stay
 from .projections_steps_async import agree, append, caught_up, lease_over, over
+from .reading_async import log_of
 
 EVENTS = [stay(str(number % 3), f"m{number}", nights=number) for number in range(12)]
 
@@ -65,7 +66,7 @@ class Inn:
         """Read models as the log makes them, and every event counted in every consumer's own sum."""
         await agree(self.store, self.hotel)
         sums = [s.events for s in await self.store.projections().status()]
-        assert set(sums) == {len([event async for event in self.store.read_all()])}
+        assert set(sums) == {len(await log_of(self.store))}
 
 
 class ProjectionRaces:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..clock import VirtualClock
 from .projections_domain import Hotel, rooms_model, takings_model
 from .reading import log_of
 
-__all__ = ["agree", "append", "caught_up", "documents", "lease_over", "over", "parked", "seen_marks"]
+__all__ = ["agree", "append", "caught_up", "documents", "lease_over", "letters_of", "over", "parked", "seen_marks"]
 
 
 def over(store: ef.EventStore, *, tenant: str | None = None, storage: Storage | None = None) -> Any:
@@ -62,7 +63,17 @@ def agree(store: ef.EventStore, hotel: Hotel, *, broken: tuple[str, ...] = ()) -
     assert documents(store, hotel.takings) == takings_model(events)
 
 
+def letters_of(letters: Iterable[Any]) -> list[ef.DeadLetter]:
+    """All of them."""
+    return [_letter(letter) for letter in letters]
+
+
 def parked(store: ef.EventStore, projection: Any) -> list[tuple[str, str]]:
     """(key, mark) of every letter that is parked, in order."""
     by_position = {e.position: e.event.mark for e in log_of(store) if e.type == "stayed"}
     return [(letter.key, by_position[letter.position]) for letter in store.dead_letters(projection)]
+
+
+def _letter(letter: object) -> ef.DeadLetter:
+    assert isinstance(letter, ef.DeadLetter)
+    return letter

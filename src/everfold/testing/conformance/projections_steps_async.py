@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..clock import VirtualClock
 from .projections_domain import Hotel, rooms_model, takings_model
 from .reading_async import log_of
 
-__all__ = ["agree", "append", "caught_up", "documents", "lease_over", "over", "parked", "seen_marks"]
+__all__ = ["agree", "append", "caught_up", "documents", "lease_over", "letters_of", "over", "parked", "seen_marks"]
 
 
 def over(store: ef.AsyncEventStore, *, tenant: str | None = None, storage: AsyncStorage | None = None) -> Any:
@@ -61,7 +62,17 @@ async def agree(store: ef.AsyncEventStore, hotel: Hotel, *, broken: tuple[str, .
     assert await documents(store, hotel.takings) == takings_model(events)
 
 
+async def letters_of(letters: AsyncIterable[Any]) -> list[ef.DeadLetter]:
+    """All of them."""
+    return [_letter(letter) async for letter in letters]
+
+
 async def parked(store: ef.AsyncEventStore, projection: Any) -> list[tuple[str, str]]:
     """(key, mark) of every letter that is parked, in order."""
     by_position = {e.position: e.event.mark for e in await log_of(store) if e.type == "stayed"}
     return [(letter.key, by_position[letter.position]) async for letter in store.dead_letters(projection)]
+
+
+def _letter(letter: object) -> ef.DeadLetter:
+    assert isinstance(letter, ef.DeadLetter)
+    return letter

@@ -39,11 +39,11 @@ from .pages_async import Orders, Pages
 from .partitions_async import Identity, Partitions, StreamLocks
 from .payloads_async import Payloads
 from .projections_crashes_async import ProjectionCrashes
-from .races_async import Races
+from .projections_life_async import ChangedCode, Checkpoints, ProjectionLife, Rebuilds
 from .projections_policies_async import ParkedEvents, RetriedProjections, StoppedProjections
 from .projections_races_async import ProjectionRaces
-from .projections_life_async import ChangedCode, Checkpoints, ProjectionLife, Rebuilds
 from .projections_timings_async import InlineProjections, Timings
+from .races_async import Races
 from .read_all_filters_async import ReadAllFilters
 from .read_stream_async import ReadStream
 from .selections_async import Conditions
