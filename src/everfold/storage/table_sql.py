@@ -222,7 +222,9 @@ def _typed(program: Program, rule: Rule, words: _Words) -> str:
 
 def _keyed(rule: Rule, shape: Shape, words: _Words, level: str) -> str:
     sources = zip(shape.key, rule.key, strict=True)
-    keys = [f"{words.held(source, shape.column(name).type)} as k{n}" for n, (name, source) in enumerate(sources)]
+    keys = [
+        f"{words.unless_strange(source, shape.column(name).type)} as k{n}" for n, (name, source) in enumerate(sources)
+    ]
     when = "" if rule.when is None else f" where strange or {words.condition(rule.when)}"
     return f"(select {', '.join(['f.*', *keys])} from {level}{when}{words.dialect.fence}) k"
 
@@ -232,7 +234,7 @@ def _values(rule: Rule, columns: Iterable[tuple[str, str, ColumnType]], words: _
     values, misfits = [], []
     for number, (column, _, type_) in enumerate(columns):
         if column in sources:
-            values.append(f"{words.held(sources[column], type_)} as w{number}")
+            values.append(f"{words.unless_strange(sources[column], type_)} as w{number}")
             misfits.append(words.dialect.misfit(f"w{number}", type_))
     return values, _flag(misfits)
 
@@ -269,6 +271,11 @@ class _Words:
         if kind_of(expression) not in ("boolean", "null"):
             raise Declined("a condition that is known per event only")
         return self.sql(expression)
+
+    def unless_strange(self, expression: Expression, type_: ColumnType) -> str:
+        """The value in its column; null in a row that declines the span anyway, where a cast might raise instead."""
+        held = self.held(expression, type_)
+        return held if self.dialect.misfit("", type_) is not None else f"case when strange then null else {held} end"
 
     def held(self, expression: Expression, type_: ColumnType) -> str:
         kind = kind_of(expression)
