@@ -8,6 +8,7 @@ MEMORY = "tests/conformance/test_memory_async.py::Test"
 CONSUMER = "tests/unit/subscriptions/test_consumer_lines.py::"
 ORDER = "tests/unit/projections/test_order_of_verbs.py::"
 REFUSALS = "tests/unit/projections/test_refusals.py::"
+SHARING = "tests/unit/projections/test_sharing_consumers.py::"
 
 CONSUMERS: tuple[Mutant, ...] = (
     *mutants_in(
@@ -215,6 +216,14 @@ CONSUMERS: tuple[Mutant, ...] = (
             "                await consumer.adopt(row)\n",
             "                consumer.row = consumer.row or row\n",
             (f"{MEMORY}Checkpoints::test_one_that_was_taken_from_another_log_stops_its_consumer",),
+        ),
+    ),
+    *mutants_in(
+        "subscriptions/sharing.py",
+        (
+            "if row.lease_until <= now]",
+            "]",
+            (f"{SHARING}test_workers_whose_lease_has_ended_are_dead_whatever_they_could_feed",),
         ),
     ),
 )

@@ -309,4 +309,29 @@ PROJECTIONS: tuple[Mutant, ...] = (
             (f"{HANDOVER}test_nobody_waits_for_what_is_fed_inline",),
         ),
     ),
+    *mutants_in(
+        "projections/verify_async.py",
+        (
+            "        if await self._stamp() != before:\n            return None\n",
+            "",
+            ("tests/unit/projections/test_meeting_lines.py::test_what_was_read_while_a_build_changed_is_not_compared",),
+        ),
+        (
+            "        if before is None:\n            return None\n        sides",
+            "        sides",
+            ("tests/unit/projections/test_meeting_lines.py::test_builds_that_stand_apart_are_not_compared",),
+        ),
+        (
+            "(c.key, c.position, c.letters) for c",
+            "(c.key, c.position) for c",
+            ("tests/unit/projections/test_meeting_lines.py::test_what_was_read_while_a_build_changed_is_not_compared",),
+        ),
+        (
+            "return self.differences == self.expected and self.unsettled == 0",
+            "return self.differences == self.expected",
+            (
+                "tests/unit/projections/test_meeting_lines.py::test_builds_of_which_something_is_unsettled_are_not_equal",
+            ),
+        ),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Two builds are compared at one place, or not at all; and a checkpoint stands on its own tenant's log."""
+"""Two builds are compared at one place, or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import everfold as ef
 from everfold.projections import lifecycle_async
 from everfold.projections.verify_async import Verification, _Comparing
-from everfold.testing.conformance.read_model_domain import unit_of
 
 
 @dataclass(frozen=True)
@@ -18,16 +17,10 @@ class Stayed:
     room: str
 
 
-@dataclass(frozen=True)
-class Cleaned:
-    room: str
-
-
 @pytest.fixture
 async def store():
     module = ef.Module("hotel")
     module.event("stayed")(Stayed)
-    module.event("cleaned")(Cleaned)
     rooms = ef.DocumentProjection("rooms", key=lambda event: event.room)
 
     @rooms.on(Stayed)
@@ -77,12 +70,3 @@ async def test_what_was_read_while_a_build_changed_is_not_compared(store, monkey
 def test_builds_of_which_something_is_unsettled_are_not_equal():
     assert Verification("rooms", 1, 2, 1, 1, 1, 0, 0, 0, 0).equal
     assert not Verification("rooms", 1, 2, 1, 1, 1, 1, 0, 0, 1).equal
-
-
-async def test_a_checkpoint_stands_no_further_than_its_own_tenants_log(store):
-    await store.append("stay-1", [Cleaned("12")], expected_version=ef.ANY)
-    head = await store.storage.head("")
-    await store.storage.transact(lambda transaction: transaction.commit(unit_of("other-1", tenant="other")))
-    await ef.AsyncWorker(store).run_until_caught_up()
-    (row,) = [r for r in await store.storage.consumer_rows("") if r.name == "rooms@1"]
-    assert row.position == head
