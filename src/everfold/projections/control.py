@@ -18,7 +18,7 @@ from ..storage.columns import ColumnType
 from ..storage.control import BuildRow, ConsumerRow
 from ..storage.read_model import Column, Shape, Target
 from .fingerprint import comparable
-from .projection import Projection
+from .projection import Projection, Timing
 
 __all__ = [
     "FED",
@@ -32,6 +32,7 @@ __all__ = [
     "promotion_refusals",
     "rollback_refusals",
     "shape_of",
+    "to_be_registered",
 ]
 
 FED = ("registered", "building", "verifying", "standby", "active", "retiring")
@@ -90,6 +91,21 @@ def next_target(projection: Projection, rows: Sequence[BuildRow]) -> Target:
     """Where the next build of the projection stands: a version's builds are counted."""
     taken = [r.target.generation for r in rows if r.target.version == projection.version]
     return projection.target(max(taken, default=0) + 1)
+
+
+def to_be_registered(projection: Projection, rows: Sequence[BuildRow]) -> bool:
+    """Whether a worker that finds no build of this version makes one.
+
+    Not of a version below the active one, which an older release still has, nor of one that was retired: that takes a rebuild.
+    """
+    if projection.timing is Timing.LIVE:
+        return False
+    own = [r for r in rows if r.target.projection == projection.name]
+    active = active_of(own)
+    if active is None:
+        return True
+    retired = any(r.state == "dropped" and r.target.version == projection.version for r in own)
+    return projection.version > active.target.version and not retired
 
 
 def code_changed(row: BuildRow, projection: Projection) -> bool:

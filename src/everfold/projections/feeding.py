@@ -21,7 +21,7 @@ from .document import DocumentProjection
 from .document_applier import DocumentApplier
 from .handler import HandlerProjection
 from .handler_applier import HandlerApplier
-from .projection import Projection, Timing
+from .projection import Projection
 from .table import TableProjection
 from .table_applier import TableApplier
 
@@ -35,7 +35,7 @@ def consumers(scope: Scope) -> list[Consumer]:
     rows = scope.storage.build_rows(scope.tenant)
     built = {(r.target.projection, r.target.version) for r in rows if r.state in control.FED}
     missing = [
-        p for p in scope.catalogue.projections if p.timing is not Timing.LIVE and (p.name, p.version) not in built
+        p for p in scope.catalogue.projections if (p.name, p.version) not in built and control.to_be_registered(p, rows)
     ]
     for projection in missing:
         lifecycle.register(scope, projection)

@@ -20,7 +20,7 @@ from .document import DocumentProjection
 from .document_applier_async import AsyncDocumentApplier
 from .handler import HandlerProjection
 from .handler_applier_async import AsyncHandlerApplier
-from .projection import Projection, Timing
+from .projection import Projection
 from .table import TableProjection
 from .table_applier_async import AsyncTableApplier
 
@@ -34,7 +34,7 @@ async def consumers(scope: AsyncScope) -> list[AsyncConsumer]:
     rows = await scope.storage.build_rows(scope.tenant)
     built = {(r.target.projection, r.target.version) for r in rows if r.state in control.FED}
     missing = [
-        p for p in scope.catalogue.projections if p.timing is not Timing.LIVE and (p.name, p.version) not in built
+        p for p in scope.catalogue.projections if (p.name, p.version) not in built and control.to_be_registered(p, rows)
     ]
     for projection in missing:
         await lifecycle_async.register(scope, projection)

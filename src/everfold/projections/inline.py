@@ -19,7 +19,7 @@ from ..storage.read_model import StoredDocument, Target
 from ..storage.unit import Committed, Unit
 from ..store.outcome import written_rows
 from ..store.scope import Inline, Scope
-from . import lifecycle
+from . import control, lifecycle
 from .feeding import applier_of
 from .projection import Projection, Timing
 
@@ -29,8 +29,10 @@ __all__ = ["InlineProjections", "inline_of"]
 def inline_of(scope: Scope) -> Inline | None:
     """What commits appends together with their inline projections; None when the store has none."""
     declared = [p for p in scope.catalogue.projections if p.timing is Timing.INLINE]
+    rows = scope.storage.build_rows(scope.tenant) if declared else []
     for projection in declared:
-        lifecycle.register(scope, projection)
+        if control.to_be_registered(projection, rows):
+            lifecycle.register(scope, projection)
     if not scope.catalogue.projections:
         return None
     names = {p.name for p in declared}

@@ -18,7 +18,7 @@ from ..storage.read_model import StoredDocument, Target
 from ..storage.unit import Committed, Unit
 from ..store.outcome import written_rows
 from ..store.scope_async import AsyncInline, AsyncScope
-from . import lifecycle_async
+from . import control, lifecycle_async
 from .feeding_async import applier_of
 from .projection import Projection, Timing
 
@@ -28,8 +28,10 @@ __all__ = ["AsyncInlineProjections", "inline_of"]
 async def inline_of(scope: AsyncScope) -> AsyncInline | None:
     """What commits appends together with their inline projections; None when the store has none."""
     declared = [p for p in scope.catalogue.projections if p.timing is Timing.INLINE]
+    rows = await scope.storage.build_rows(scope.tenant) if declared else []
     for projection in declared:
-        await lifecycle_async.register(scope, projection)
+        if control.to_be_registered(projection, rows):
+            await lifecycle_async.register(scope, projection)
     if not scope.catalogue.projections:
         return None
     names = {p.name for p in declared}
