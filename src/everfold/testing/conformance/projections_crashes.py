@@ -62,6 +62,7 @@ class ProjectionCrashes:
         """Marten section 4 items 20 and 24."""
         clock, hotel = VirtualClock(), hotel_of("bad", on_error=ef.Park())
         base = backend.open(hotel.module, clock=clock)
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             filled(store)
@@ -84,6 +85,7 @@ class ProjectionCrashes:
         def work(store: ef.EventStore) -> None:
             caught_up(store, only=["takings"])
 
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             filled(store)
@@ -101,6 +103,7 @@ class ProjectionCrashes:
         table = f"seen_{uuid4().hex[:12]}"
         clock, hotel = VirtualClock(), hotel_of(sql=True, group=True, table=table)
         base = backend.open(hotel.module, clock=clock)
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             filled(store)
@@ -123,6 +126,7 @@ class ProjectionCrashes:
             store.projections().rebuild("rooms")
             store.projections().promote("rooms")
 
+        number = 0
         for number in range(1, 500):
             before, store = over(first, tenant=f"t{number}"), over(second, tenant=f"t{number}")
             filled(before)
@@ -147,6 +151,7 @@ class ProjectionCrashes:
         clock, hotel = VirtualClock(), hotel_of()
         base = backend.open(hotel.module, clock=clock)
         only = ("takings", "rooms")
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             filled(store)
@@ -170,6 +175,7 @@ class ProjectionCrashes:
         def retry(store: ef.EventStore) -> None:
             store.dead_letters(hotel.rooms).retry()
 
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             hotel.broken.add("bad")

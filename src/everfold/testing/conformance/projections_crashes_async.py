@@ -61,6 +61,7 @@ class ProjectionCrashes:
         """Marten section 4 items 20 and 24."""
         clock, hotel = VirtualClock(), hotel_of("bad", on_error=ef.Park())
         base = await backend.open(hotel.module, clock=clock)
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             await filled(store)
@@ -83,6 +84,7 @@ class ProjectionCrashes:
         async def work(store: ef.AsyncEventStore) -> None:
             await caught_up(store, only=["takings"])
 
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             await filled(store)
@@ -100,6 +102,7 @@ class ProjectionCrashes:
         table = f"seen_{uuid4().hex[:12]}"
         clock, hotel = VirtualClock(), hotel_of(sql=True, group=True, table=table)
         base = await backend.open(hotel.module, clock=clock)
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             await filled(store)
@@ -122,6 +125,7 @@ class ProjectionCrashes:
             await store.projections().rebuild("rooms")
             await store.projections().promote("rooms")
 
+        number = 0
         for number in range(1, 500):
             before, store = over(first, tenant=f"t{number}"), over(second, tenant=f"t{number}")
             await filled(before)
@@ -148,6 +152,7 @@ class ProjectionCrashes:
         clock, hotel = VirtualClock(), hotel_of()
         base = await backend.open(hotel.module, clock=clock)
         only = ("takings", "rooms")
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             await filled(store)
@@ -173,6 +178,7 @@ class ProjectionCrashes:
         async def retry(store: ef.AsyncEventStore) -> None:
             await store.dead_letters(hotel.rooms).retry()
 
+        number = 0
         for number in range(1, 500):
             store = over(base, tenant=f"t{number}")
             hotel.broken.add("bad")

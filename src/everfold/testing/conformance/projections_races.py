@@ -182,12 +182,14 @@ class ProjectionRaces:
         worker = ef.Worker(inn.store)
 
         def retry() -> None:
+            last = 0
             try:
                 for number in range(12):
                     (inn.hotel.broken.clear if number % 3 == 2 else partial(inn.hotel.broken.add, f"x{number}"))()
                     result = append(inn.store, stay("1", f"x{number}", "2"), stay("2", f"y{number}"))
                     letters.retry()
-                inn.store.wait_for(inn.hotel.rooms, result.position, timeout=30.0)
+                    last = result.position
+                inn.store.wait_for(inn.hotel.rooms, last, timeout=30.0)
             finally:
                 worker.stop()
 

@@ -189,12 +189,14 @@ class ProjectionRaces:
         worker = ef.AsyncWorker(inn.store)
 
         async def retry() -> None:
+            last = 0
             try:
                 for number in range(12):
                     (inn.hotel.broken.clear if number % 3 == 2 else partial(inn.hotel.broken.add, f"x{number}"))()
                     result = await append(inn.store, stay("1", f"x{number}", "2"), stay("2", f"y{number}"))
                     await letters.retry()
-                await inn.store.wait_for(inn.hotel.rooms, result.position, timeout=30.0)
+                    last = result.position
+                await inn.store.wait_for(inn.hotel.rooms, last, timeout=30.0)
             finally:
                 worker.stop()
 

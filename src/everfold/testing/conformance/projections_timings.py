@@ -108,6 +108,7 @@ class InlineProjections:
     def test_a_process_that_dies_at_any_call_of_an_append_leaves_all_of_it_or_nothing(self, backend: Backend) -> None:
         hotel = hotel_of(**INLINE)
         reader = backend.open(hotel.module)
+        number = 0
         for number in range(1, 100):
             store, faults = backend.open_faulty(hotel.module)
             faults.crash_at(number)

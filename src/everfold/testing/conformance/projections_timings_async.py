@@ -109,6 +109,7 @@ class InlineProjections:
     ) -> None:
         hotel = hotel_of(**INLINE)
         reader = await backend.open(hotel.module)
+        number = 0
         for number in range(1, 100):
             store, faults = await backend.open_faulty(hotel.module)
             faults.crash_at(number)
