@@ -281,9 +281,8 @@ def _drop(scope: Scope, transaction: Transaction, row: BuildRow) -> BuildRow:
     transaction.delete_consumers(scope.tenant, (row.target.consumer,))
     dropped = msgspec.structs.replace(row, state="dropped", fed="consumer")
     saved = save(scope, transaction, dropped, "retired", {})
-    if scope.tenant:  # other tenants may have rows in the same table
-        transaction.clear_target(scope.tenant, row.target)
-    else:
+    transaction.clear_target(scope.tenant, row.target)
+    if not transaction.target_used(row.target):  # other tenants may have rows in the same table
         transaction.drop_target(row.target, control.shape_of(row))
     return saved
 

@@ -280,9 +280,8 @@ async def _drop(scope: AsyncScope, transaction: AsyncTransaction, row: BuildRow)
     await transaction.delete_consumers(scope.tenant, (row.target.consumer,))
     dropped = msgspec.structs.replace(row, state="dropped", fed="consumer")
     saved = await save(scope, transaction, dropped, "retired", {})
-    if scope.tenant:  # other tenants may have rows in the same table
-        await transaction.clear_target(scope.tenant, row.target)
-    else:
+    await transaction.clear_target(scope.tenant, row.target)
+    if not await transaction.target_used(row.target):  # other tenants may have rows in the same table
         await transaction.drop_target(row.target, control.shape_of(row))
     return saved
 

@@ -120,6 +120,10 @@ class Transaction(UnitTarget, Protocol):
         """Drop the target's table, and renew the view. Idempotent."""
         ...
 
+    def target_used(self, target: Target) -> bool:
+        """Whether a build of any tenant, one that isn't dropped, stands in the target's table."""
+        ...
+
     def clear_target(self, tenant: str, target: Target) -> None:
         """Delete all rows of the tenant."""
         ...

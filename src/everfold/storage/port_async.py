@@ -119,6 +119,10 @@ class AsyncTransaction(AsyncUnitTarget, Protocol):
         """Drop the target's table, and renew the view. Idempotent."""
         ...
 
+    async def target_used(self, target: Target) -> bool:
+        """Whether a build of any tenant, one that isn't dropped, stands in the target's table."""
+        ...
+
     async def clear_target(self, tenant: str, target: Target) -> None:
         """Delete all rows of the tenant."""
         ...

@@ -85,6 +85,9 @@ class FaultyTransaction:
     def drop_target(self, *given: Any, **named: Any) -> None:
         self._call("drop_target", self._below.drop_target, *given, **named)
 
+    def target_used(self, *given: Any, **named: Any) -> bool:
+        return self._call("target_used", self._below.target_used, *given, **named)
+
     def clear_target(self, *given: Any, **named: Any) -> None:
         self._call("clear_target", self._below.clear_target, *given, **named)
 

@@ -84,6 +84,9 @@ class AsyncFaultyTransaction:
     async def drop_target(self, *given: Any, **named: Any) -> None:
         await self._call("drop_target", self._below.drop_target, *given, **named)
 
+    async def target_used(self, *given: Any, **named: Any) -> bool:
+        return await self._call("target_used", self._below.target_used, *given, **named)
+
     async def clear_target(self, *given: Any, **named: Any) -> None:
         await self._call("clear_target", self._below.clear_target, *given, **named)
 

@@ -85,6 +85,11 @@ class Control:
         wanted = (row for row in rows if projections is None or row.target.projection in projections)
         return sorted(wanted, key=lambda row: row.target)
 
+    def target_used(self, target: Target) -> bool:
+        """Whether a build of any tenant, one that isn't dropped, stands there."""
+        rows = [row for builds in self._builds.values() for row in builds.values()]
+        return any(row.target == target and row.state != "dropped" for row in rows)
+
     def save_build(self, tenant: str, row: BuildRow) -> None:
         """Insert or replace, unless it would be the second active one."""
         active = self.active(tenant, row.target.projection)

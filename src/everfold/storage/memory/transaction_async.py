@@ -112,6 +112,9 @@ class AsyncMemoryTransaction:
     async def drop_target(self, target: Target, shape: Shape) -> None:  # noqa: ARG002  # there is no view to renew
         self._do(self._state.models.drop, target)
 
+    async def target_used(self, target: Target) -> bool:
+        return self._do(self._state.control.target_used, target)
+
     async def clear_target(self, tenant: str, target: Target) -> None:
         self._do(self._state.models.clear, tenant, target)
 

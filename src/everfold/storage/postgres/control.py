@@ -13,6 +13,7 @@ import psycopg
 
 from ...errors import CheckpointConflictError, ConfigurationError
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
+from ..read_model import Target
 from .control_rows import (
     build_of,
     build_parameters,
@@ -38,6 +39,7 @@ __all__ = [
     "save_build",
     "save_consumers",
     "settle",
+    "target_used",
 ]
 
 Statements = Mapping[str, bytes]
@@ -76,6 +78,12 @@ def builds_of(session: Session, sql: Statements, tenant: str, projections: Seque
     """By target, as they are committed now."""
     rows = session.fetch(sql["builds_of"], tenant, pack_texts(projections))
     return [build_of(row) for row in rows]
+
+
+def target_used(session: Session, sql: Statements, target: Target) -> bool:
+    """Whether a build of any tenant, one that isn't dropped, stands there."""
+    used: bool = session.value(sql["target_used"], target.projection, target.version, target.generation)
+    return used
 
 
 def locked_builds(session: Session, sql: Statements, tenant: str, projections: Sequence[str]) -> list[BuildRow]:

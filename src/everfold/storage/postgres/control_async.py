@@ -12,6 +12,7 @@ import psycopg
 
 from ...errors import CheckpointConflictError, ConfigurationError
 from ..control import BuildRow, ConsumerRow, Letter, LetterRow, Move
+from ..read_model import Target
 from .control_rows import (
     build_of,
     build_parameters,
@@ -37,6 +38,7 @@ __all__ = [
     "save_build",
     "save_consumers",
     "settle",
+    "target_used",
 ]
 
 Statements = Mapping[str, bytes]
@@ -77,6 +79,12 @@ async def builds_of(session: AsyncSession, sql: Statements, tenant: str, project
     """By target, as they are committed now."""
     rows = await session.fetch(sql["builds_of"], tenant, pack_texts(projections))
     return [build_of(row) for row in rows]
+
+
+async def target_used(session: AsyncSession, sql: Statements, target: Target) -> bool:
+    """Whether a build of any tenant, one that isn't dropped, stands there."""
+    used: bool = await session.value(sql["target_used"], target.projection, target.version, target.generation)
+    return used
 
 
 async def locked_builds(

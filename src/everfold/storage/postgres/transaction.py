@@ -35,6 +35,7 @@ from .control import (
     save_build,
     save_consumers,
     settle,
+    target_used,
 )
 from .documents import locked_documents, save_documents
 from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
@@ -175,6 +176,10 @@ class PostgresTransaction:
     def drop_target(self, target: Target, shape: Shape) -> None:
         with _Verb(self):
             drop_target(self._session, self._sql, self._schema, target, shape)
+
+    def target_used(self, target: Target) -> bool:
+        with _Verb(self):
+            return target_used(self._session, self._sql, target)
 
     def clear_target(self, tenant: str, target: Target) -> None:
         with _Verb(self):

@@ -34,6 +34,7 @@ from .control_async import (
     save_build,
     save_consumers,
     settle,
+    target_used,
 )
 from .documents_async import locked_documents, save_documents
 from .errors import connection_lost, stale_plan, translate, translate_rows, translate_statement
@@ -174,6 +175,10 @@ class AsyncPostgresTransaction:
     async def drop_target(self, target: Target, shape: Shape) -> None:
         with _Verb(self):
             await drop_target(self._session, self._sql, self._schema, target, shape)
+
+    async def target_used(self, target: Target) -> bool:
+        with _Verb(self):
+            return await target_used(self._session, self._sql, target)
 
     async def clear_target(self, tenant: str, target: Target) -> None:
         with _Verb(self):

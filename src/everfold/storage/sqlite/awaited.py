@@ -117,6 +117,9 @@ class AwaitedTransaction:
     async def drop_target(self, target: Target, shape: Shape) -> None:
         self._transaction.drop_target(target, shape)
 
+    async def target_used(self, target: Target) -> bool:
+        return self._transaction.target_used(target)
+
     async def clear_target(self, tenant: str, target: Target) -> None:
         self._transaction.clear_target(tenant, target)
 

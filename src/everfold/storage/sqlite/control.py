@@ -33,6 +33,7 @@ __all__ = [
     "save_build",
     "save_consumers",
     "settle",
+    "target_used",
 ]
 
 _MOVE = SQL["move"]
@@ -112,6 +113,13 @@ def build_rows(cursor: sqlite3.Cursor, tenant: str, projections: Sequence[str] |
     """The builds of these projections, or of all, by target."""
     text, values = _of_names("builds", "all_builds", tenant, projections)
     return [_build(row) for row in cursor.execute(text.format(columns=_BUILD_COLUMNS), values)]
+
+
+def target_used(cursor: sqlite3.Cursor, target: Target) -> bool:
+    """Whether a build of any tenant, one that isn't dropped, stands there."""
+    place = (target.projection, target.version, target.generation)
+    (used,) = cursor.execute(SQL["target_used"], place).fetchone()
+    return bool(used)
 
 
 def save_build(cursor: sqlite3.Cursor, tenant: str, row: BuildRow) -> None:

@@ -156,6 +156,9 @@ class SqliteTransaction:
     def drop_target(self, target: Target, shape: Shape) -> None:
         self._state(drop_target, target, shape)
 
+    def target_used(self, target: Target) -> bool:
+        return self._do(control.target_used, target)
+
     def clear_target(self, tenant: str, target: Target) -> None:
         self._state(clear_target, tenant, target)
 

@@ -88,6 +88,11 @@ order by b.projection, b.version, b.generation
 select pg_advisory_xact_lock(one.key)
 from (select distinct @schema@.read_model_key_v1(3, $1, p, '') as key from unnest($2::text[]) p order by 1 offset 0) one
 
+-- name: target_used
+-- Whether a build of any tenant stands at a target.
+select exists (select from @schema@.projection_build b
+  where b.projection = $1 and b.version = $2 and b.generation = $3 and b.state <> 'dropped')
+
 -- name: builds_locked
 -- The builds of some projections, locked in one order.
 select @build@ from @schema@.projection_build b where b.tenant = $1 and b.projection = any ($2)

@@ -67,6 +67,11 @@ projection, version, generation, state, timing, fed, code, definition, head, epo
 -- Every build of a tenant. Primary key.
 select {columns} from everfold_projection_build where tenant = ? order by projection, version, generation
 
+-- name: target_used
+-- Whether a build of any tenant stands at a target.
+select exists (select 1 from everfold_projection_build
+  where projection = ? and version = ? and generation = ? and state <> 'dropped')
+
 -- name: builds
 -- The builds of these projections. Primary key.
 select {columns} from everfold_projection_build
