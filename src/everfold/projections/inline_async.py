@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import EverfoldError, ProjectionError
+from ..errors import CommitUnknownError, ProjectionError, StorageUnavailableError, StoreClosedError
 from ..events.envelope import Origin, RecordedEvent
 from ..storage.control import BuildRow
 from ..storage.port_async import AsyncTransaction, AsyncUnitTarget
@@ -118,7 +118,9 @@ class AsyncInlineProjections:
             raise _refused(projection, failure.event, failure.error) from failure.error
         try:
             await plan.write(transaction)
-        except EverfoldError as error:
+        except (StorageUnavailableError, CommitUnknownError, StoreClosedError):
+            raise  # nothing that the projection did: the append may be sent again
+        except Exception as error:
             raise _refused(projection, seen[-1], error) from error
 
 
