@@ -155,11 +155,14 @@ class AsyncDeadLetters:
 
         done: list[int] = []
         failed: Exception | None = None
+        keys = await self._closed_keys(transaction, todo)
         for row, event in todo:
             applier.forget()
             try:
-                plan = await applier.plan([event], _other_lanes(row), load, {})
+                plan = await applier.plan([event], _other_lanes(row, keys), load, {})
                 failed = next((f.error for f in plan.findings.failures), None)  # under whatever lane it is now
+                if failed is None and not _own_key(row) and plan.findings.behind:
+                    failed = _behind(row, plan.findings.behind[0].lane)
                 if failed is None:
                     await transaction.nested(plan.write)
             except Exception as error:  # noqa: BLE001  # it stays parked, whatever it was
@@ -172,6 +175,16 @@ class AsyncDeadLetters:
             await transaction.settle(tenant, done, "done", actor=actor, reason="retried", now=self._scope.recorded_at())
         said = None if failed is None else {"type": type(failed).__qualname__, "message": str(failed)}
         return Retried(len(done), said)
+
+    async def _closed_keys(
+        self, transaction: AsyncTransaction, todo: Sequence[tuple[LetterRow, RecordedEvent]]
+    ) -> Collection[str]:
+        """The keys that hold parked events, for letters whose key wasn't known when they were parked."""
+        if not todo or _own_key(todo[0][0]):
+            return ()
+        consumer = todo[0][0].letter.consumer
+        rows = await transaction.letters(self._scope.tenant, consumer, lane=None, limit=limits.POSITION_MAX)
+        return {row.letter.lane for row in rows if _own_key(row)}
 
     async def _touched(self, transaction: AsyncTransaction, consumer: str) -> None:
         """Lock the consumer's rows, and have its owner read everything anew."""
@@ -213,9 +226,27 @@ class AsyncDeadLetters:
         return found
 
 
-def _other_lanes(row: LetterRow) -> Collection[str]:
-    """An event with several keys was handled for its other ones already: only its own lane is open in a retry."""
-    return AllBut(row.letter.lane) if row.letter.lane.startswith("key:") else ()
+def _own_key(row: LetterRow) -> bool:
+    return row.letter.lane.startswith("key:")
+
+
+def _other_lanes(row: LetterRow, keys: Collection[str]) -> Collection[str]:
+    """The lanes that are closed in a retry of this letter.
+
+    An event with several keys was handled for its other ones already, so only its own is open. One whose key wasn't known is for
+    every key that holds nothing parked.
+    """
+    return AllBut(row.letter.lane) if _own_key(row) else keys
+
+
+def _behind(row: LetterRow, lane: str) -> ProjectionError:
+    return ProjectionError(
+        row.letter.consumer.partition("@")[0],
+        f"it waits behind an event that is parked under {lane.partition(':')[2]!r}: retry that one first",
+        position=row.letter.position,
+        event_type=row.letter.event_type,
+        stream=row.letter.stream,
+    )
 
 
 def dead_letter(row: LetterRow) -> DeadLetter:

@@ -118,6 +118,7 @@ def promote(scope: Scope, name: str, *, version: int | None = None, lag_max: int
             changed=_changed(scope, green),
         )
         refusals += _behind_inline(scope, transaction, green, blue, consumers)
+        refusals += _parked(scope, transaction, green)
         if refusals:
             raise PromotionRefusedError(
                 name, f"version {green.target.version} can't be promoted: {'; '.join(refusals)}"
@@ -332,6 +333,15 @@ def _newest(rows: Sequence[BuildRow], version: int) -> BuildRow | None:
 
 def _build(rows: Sequence[BuildRow], target: Target | None) -> BuildRow | None:
     return next((r for r in rows if r.target == target), None)
+
+
+def _parked(scope: Scope, transaction: Transaction, green: BuildRow) -> list[str]:
+    """A build with dead letters lacks what is in them."""
+    letters = transaction.letters(scope.tenant, green.target.consumer, lane=None, limit=1)
+    if not letters:
+        return []
+    first = letters[0].letter
+    return [f"events of it are parked, the first at position {first.position}: retry them, or skip them with a reason"]
 
 
 def _behind_inline(

@@ -117,6 +117,7 @@ async def promote(scope: AsyncScope, name: str, *, version: int | None = None, l
             changed=_changed(scope, green),
         )
         refusals += await _behind_inline(scope, transaction, green, blue, consumers)
+        refusals += await _parked(scope, transaction, green)
         if refusals:
             raise PromotionRefusedError(
                 name, f"version {green.target.version} can't be promoted: {'; '.join(refusals)}"
@@ -333,6 +334,15 @@ def _newest(rows: Sequence[BuildRow], version: int) -> BuildRow | None:
 
 def _build(rows: Sequence[BuildRow], target: Target | None) -> BuildRow | None:
     return next((r for r in rows if r.target == target), None)
+
+
+async def _parked(scope: AsyncScope, transaction: AsyncTransaction, green: BuildRow) -> list[str]:
+    """A build with dead letters lacks what is in them."""
+    letters = await transaction.letters(scope.tenant, green.target.consumer, lane=None, limit=1)
+    if not letters:
+        return []
+    first = letters[0].letter
+    return [f"events of it are parked, the first at position {first.position}: retry them, or skip them with a reason"]
 
 
 async def _behind_inline(
