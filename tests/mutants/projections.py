@@ -41,9 +41,17 @@ PROJECTIONS: tuple[Mutant, ...] = (
             (f"{MEMORY}ParkedEvents::test_what_fails_again_stays_parked_with_those_behind_it",),
         ),
         (
-            "plan = await applier.plan([event], _other_lanes(row), load, {})",
+            "plan = await applier.plan([event], _other_lanes(row, keys), load, {})",
             "plan = await applier.plan([event], (), load, {})",
             (f"{MEMORY}ParkedEvents::test_an_event_of_several_keys_is_parked_where_it_fails_alone",),
+        ),
+        (
+            "failed = _behind(row, plan.findings.behind[0].lane)",
+            "pass",
+            (
+                "tests/unit/projections/test_parked_and_later.py::"
+                "test_an_event_whose_key_was_unknown_is_retried_after_the_earlier_ones_of_that_key[sqlite]",
+            ),
         ),
         (
             'or rows[0].state != "parked":',

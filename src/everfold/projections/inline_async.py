@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import CommitUnknownError, ProjectionError, StorageUnavailableError, StoreClosedError
 from ..events.envelope import Origin, RecordedEvent
+from ..events.stream import category_of
 from ..storage.control import BuildRow
 from ..storage.port_async import AsyncTransaction, AsyncUnitTarget
 from ..storage.read_model import StoredDocument, Target
@@ -54,7 +55,7 @@ class AsyncInlineProjections:
     def concerns(self, unit: Unit) -> bool:
         """Whether one of the unit's events is one that an inline projection sees."""
         for append in unit.appends:
-            category = None if append.stream is None else append.stream.partition("-")[0]
+            category = None if append.stream is None else category_of(append.stream)
             for event in append.events:
                 if any(query.matches(event.type, category, event.tags) for query in self._queries):
                     return True
@@ -136,5 +137,4 @@ def _refused(projection: Projection, event: RecordedEvent, error: Exception) -> 
 
 
 def _category(event: RecordedEvent) -> str | None:
-    stream = event.stream
-    return None if stream is None else stream.partition("-")[0]
+    return None if event.stream is None else category_of(event.stream)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from .. import limits
 from ..errors import ProjectionError
 from ..events.envelope import RecordedEvent
+from ..events.stream import category_of
 from ..storage.port import Storage, Transaction
 from ..storage.read_model import StoredDocument, Target
 from ..store import read
@@ -56,7 +57,7 @@ def _events(scope: Scope, projection: Projection, key: str | None) -> Iterator[R
     )
     if key is not None and whole_stream:
         for event in read.read_stream(scope, key, after_version=0, up_to_version=None, backwards=False, limit=None):
-            if query.matches(event.type, key.partition("-")[0], event.tags):
+            if query.matches(event.type, category_of(key), event.tags):
                 yield event
         return
     for event in read.read_all(scope, after=0, query=query, backwards=False, limit=None):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from .. import limits
 from ..errors import ProjectionError
 from ..events.envelope import RecordedEvent
+from ..events.stream import category_of
 from ..storage.port_async import AsyncStorage, AsyncTransaction
 from ..storage.read_model import StoredDocument, Target
 from ..store import read_async
@@ -57,7 +58,7 @@ async def _events(scope: AsyncScope, projection: Projection, key: str | None) ->
         async for event in read_async.read_stream(
             scope, key, after_version=0, up_to_version=None, backwards=False, limit=None
         ):
-            if query.matches(event.type, key.partition("-")[0], event.tags):
+            if query.matches(event.type, category_of(key), event.tags):
                 yield event
         return
     async for event in read_async.read_all(scope, after=0, query=query, backwards=False, limit=None):

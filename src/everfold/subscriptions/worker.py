@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..events.envelope import RecordedEvent
 from ..events.query import Query
+from ..events.stream import category_of
 from ..runtime.concurrency import Later
 from ..runtime.ids import new_id_bytes
 from ..storage.control import ConsumerKey, ConsumerRow
@@ -363,5 +364,4 @@ def _concerning(query: Query, read: Query, events: list[RecordedEvent]) -> list[
 
 
 def _category(event: RecordedEvent) -> str | None:
-    stream = event.stream
-    return None if stream is None else stream.partition("-")[0]
+    return None if event.stream is None else category_of(event.stream)
