@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .mutant import Mutant, mutants_in
 
+LATER = "tests/unit/projections/test_parked_and_later.py"
 MEMORY = "tests/conformance/test_memory_async.py::Test"
 ORDER = "tests/unit/projections/test_order_of_verbs.py::"
 REFUSALS = "tests/unit/projections/test_refusals.py::"
@@ -48,10 +49,7 @@ PROJECTIONS: tuple[Mutant, ...] = (
         (
             "failed = _behind(row, plan.findings.behind[0].lane)",
             "pass",
-            (
-                "tests/unit/projections/test_parked_and_later.py::"
-                "test_an_event_whose_key_was_unknown_is_retried_after_the_earlier_ones_of_that_key[sqlite]",
-            ),
+            (f"{LATER}::test_an_event_whose_key_was_unknown_is_retried_after_the_earlier_ones_of_that_key",),
         ),
         (
             'or rows[0].state != "parked":',
